@@ -1,0 +1,26 @@
+/**
+ * The architecture as one table. Wiring (apps/server), the boundary test (.dependency-cruiser.cjs) and the picture in the
+ * README are made from it.
+ *
+ * - `schema`, `database`: where the domain's tables live. A domain without them keeps nothing that must survive.
+ * - `tableSet`: the tables of one own database; they move between data homes together.
+ * - `calls`: whose contracts this domain may import and call.
+ */
+export interface DomainEntry {
+  readonly calls: readonly string[];
+  readonly database?: string;
+  readonly schema?: string;
+  readonly tableSet?: string;
+}
+
+export const domains = {
+  auth: { calls: ['user'], database: 'auth_db', schema: 'banyan_auth', tableSet: 'identity' },
+  user: { calls: [], database: 'user_db', schema: 'banyan_user', tableSet: 'social' },
+  message: { calls: ['user'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
+  relay: { calls: ['user', 'message', 'websocket'] },
+  websocket: { calls: [] },
+} as const satisfies Record<string, DomainEntry>;
+
+export type DomainName = keyof typeof domains;
+
+export const domainNames = Object.keys(domains) as DomainName[];

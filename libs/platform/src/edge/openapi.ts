@@ -91,7 +91,8 @@ function bodyOf(properties: Record<string, Json>, names: readonly string[], requ
 
 /** One entry per status, naming every code that comes with it. */
 function errorResponses(errors: readonly ErrorDefinition[]): Record<string, Json> {
-  const byStatus = Map.groupBy(errors, ({ status }) => status);
+  const byStatus = new Map<number, ErrorDefinition[]>();
+  for (const error of errors) byStatus.set(error.status, [...(byStatus.get(error.status) ?? []), error]);
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [
       String(status),

@@ -1,0 +1,5 @@
+export * from './context';
+export * from './error';
+export * from './event';
+export * from './operation';
+export * from './types';

@@ -1,0 +1,20 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Actor, CallContext, SystemActor } from '../contract';
+import { newTrace } from '../telemetry/trace';
+
+const storage = new AsyncLocalStorage<CallContext<Actor>>();
+
+/** The call one is in, if any: services use their clients without passing it on by hand. */
+export function currentContext(): CallContext<Actor> | undefined {
+  return storage.getStore();
+}
+
+export function inContext<T>(context: CallContext<Actor>, work: () => T): T {
+  return storage.run(context, work);
+}
+
+/** Start a chain of calls that no request caused: an event, a timer, a command line. `key` names what caused it, so that a repeat repeats. */
+export function asSystem<T>(name: string, { key, timeoutMs = 10_000 }: { key: string; timeoutMs?: number }, work: () => T): T {
+  const actor: SystemActor = { kind: 'system', name };
+  return storage.run({ actor, key, deadline: Date.now() + timeoutMs, depth: 0, trace: newTrace() }, work);
+}

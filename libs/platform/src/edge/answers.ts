@@ -1,0 +1,35 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { domainError, DomainError, Internal } from '../contract';
+import { type Fault, sentenceOf } from '../dispatch/faults';
+import type { Logger } from '../telemetry/log';
+
+export const NotFound = domainError('not_found', { status: 404, detail: 'Not Found' });
+export const MethodNotAllowed = domainError('method_not_allowed', { status: 405, detail: 'Method Not Allowed' });
+const BodyTooLarge = domainError('body_too_large', { status: 413, detail: 'The request is too large' });
+const BadRequest = domainError('bad_request', { status: 400, detail: 'Bad Request' });
+
+/** Every error leaves as `{detail, code, trace_id}`, `detail` a text for people. Nothing else of an error leaves the process. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+  const answer = toDomainError(error);
+  const { trace } = request;
+  if (answer.status >= 500) {
+    log.error({ err: answer.code === Internal.code ? error : (answer.cause ?? answer), code: answer.code, method: request.method, route: request.routeOptions.url, trace_id: trace?.traceId }, 'request failed');
+  }
+  if (answer.retryAfterSeconds !== undefined) reply.header('Retry-After', String(answer.retryAfterSeconds));
+  if (answer.status >= 500 && request.idempotencyKey) reply.header('Idempotency-Key', request.idempotencyKey);
+  return reply.code(answer.status).send({ detail: detailOf(answer), code: answer.code, ...(trace ? { trace_id: trace.traceId } : {}), ...answer.extra });
+}
+
+function detailOf(answer: DomainError): string {
+  const faults = answer.extra?.errors as readonly Fault[] | undefined;
+  return faults ? sentenceOf(faults.map((fault) => ({ ...fault, loc: fault.loc.slice(1) }))) : answer.detail;
+}
+
+/** Fastify's own refusals (a body too large, a bad URL) carry a status below 500; anything else unknown is our fault. */
+function toDomainError(error: unknown): DomainError {
+  if (error instanceof DomainError) return error;
+  const status = (error as { statusCode?: unknown } | undefined)?.statusCode;
+  if (status === 413) return BodyTooLarge();
+  if (typeof status === 'number' && status >= 400 && status < 500) return BadRequest();
+  return Internal();
+}

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Actor, AdminsOnly, type Contract, pathParameters, type Trace } from '../contract';
+import type { Dispatcher } from '../dispatch/dispatcher';
+import { type Fault, InvalidInput } from '../dispatch/faults';
+import type { Logger } from '../telemetry/log';
+import type { Metrics } from '../telemetry/metrics';
+import { newTrace, parseTraceparent } from '../telemetry/trace';
+import { answerError, MethodNotAllowed, NotFound } from './answers';
+import { acceptJsonBodies } from './body';
+import type { Callers } from './callers';
+import type { Limits } from './limits';
+import { KnownPaths, type Route, routesOf } from './paths';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    actor: Actor;
+    trace: Trace | undefined;
+    /** What the client sent as Idempotency-Key, or a fresh one. */
+    idempotencyKey: string;
+  }
+}
+
+export interface EdgeParts {
+  readonly contracts: readonly Contract[];
+  readonly dispatcher: Dispatcher;
+  readonly callers: Callers;
+  readonly limits: Limits;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+const ANONYMOUS: Actor = { kind: 'anonymous' };
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
+
+/**
+ * HTTP as clients see it, built from the contracts: the only code that knows HTTP. For each request: limit, who calls, may he,
+ * read the body, dispatch, answer. Who calls is judged before the body is read, as the legacy server does.
+ */
+export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
+  const { metrics, log, limits } = parts;
+  acceptJsonBodies(server);
+  server.decorateRequest('actor', null as unknown as Actor);
+  server.decorateRequest('trace', undefined);
+  server.decorateRequest('idempotencyKey', '');
+  server.addHook('onRequest', (request, _reply, done) => {
+    const { traceparent } = request.headers;
+    request.trace = typeof traceparent === 'string' ? parseTraceparent(traceparent) : newTrace();
+    try {
+      limits.take('address', request.ip);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    metrics.observeHttp(request.method, request.routeOptions.url ?? 'unknown', reply.statusCode);
+    log.debug({ method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), trace_id: request.trace?.traceId }, 'request');
+    done();
+  });
+  server.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
+  const routes = routesOf(parts.contracts);
+  for (const route of routes) addRoute(server, route, parts);
+  answerUnknownPaths(server, routes);
+}
+
+function addRoute(server: FastifyInstance, { operation, binding, path }: Route, { dispatcher, callers, limits }: EdgeParts): void {
+  const inPath = pathParameters(binding.path);
+  const limited = operation.limit;
+  server.route({
+    method: binding.method,
+    url: path.replace(/\{(\w+)\}/g, ':$1'),
+    onRequest: async (request) => {
+      if (limited) await limits.takeShared(limited, request.ip);
+      if (operation.access === 'public') {
+        request.actor = ANONYMOUS;
+      } else {
+        const actor = await callers.identify(request.headers.authorization);
+        limits.take('user', actor.userId);
+        if (operation.access === 'admin' && actor.role !== 'admin') throw AdminsOnly();
+        request.actor = actor;
+      }
+      request.idempotencyKey = keyOf(request.headers['idempotency-key']);
+    },
+    handler: async (request) => {
+      const { actor, idempotencyKey: key, trace, ip: address } = request;
+      const input = argumentsOf(request, inPath, binding.argumentsIn);
+      try {
+        return await dispatcher.callFromEdge(operation, input, { actor, key, trace, address });
+      } catch (error) {
+        throw locate(error, inPath, binding.argumentsIn);
+      }
+    },
+  });
+}
+
+function keyOf(header: string | string[] | undefined): string {
+  if (header === undefined) return randomUUID();
+  if (typeof header === 'string' && IDEMPOTENCY_KEY.test(header)) return header;
+  throw InvalidInput({ errors: [{ type: 'value_error', loc: ['header', 'Idempotency-Key'], msg: 'should be 1 to 200 printable ASCII characters' }] });
+}
+
+/** Path, then query or body: one object, as the contract's input wants it. Of a repeated query key the last one counts. */
+function argumentsOf(request: FastifyRequest, inPath: readonly string[], argumentsIn: 'query' | 'body'): Record<string, unknown> {
+  const source = argumentsIn === 'query' ? request.query : (request.body ?? {});
+  if (typeof source !== 'object' || source === null || Array.isArray(source)) {
+    throw InvalidInput({ errors: [{ type: 'model_attributes_type', loc: ['body'], msg: 'Input should be a valid dictionary or object to extract fields from' }] });
+  }
+  const input: Record<string, unknown> = { ...source };
+  if (argumentsIn === 'query') for (const [name, value] of Object.entries(input)) if (Array.isArray(value)) input[name] = value.at(-1);
+  for (const name of inPath) input[name] = (request.params as Record<string, string>)[name];
+  return input;
+}
+
+/** A fault of an input is told where the client put it. */
+function locate(error: unknown, inPath: readonly string[], argumentsIn: 'query' | 'body'): unknown {
+  const faults = (error as { code?: unknown; extra?: { errors?: readonly Fault[] } }).code === InvalidInput.code ? (error as { extra?: { errors?: readonly Fault[] } }).extra?.errors : undefined;
+  if (!faults) return error;
+  return InvalidInput({
+    errors: faults.map((fault) => ({ ...fault, loc: [inPath.includes(String(fault.loc[0])) ? 'path' : argumentsIn, ...fault.loc] })),
+  });
+}
+
+/** No route took it: another method of a known path, the other trailing slash, or nothing we know. */
+function answerUnknownPaths(server: FastifyInstance, routes: readonly Route[]): void {
+  const known = new KnownPaths([
+    ...routes.map(({ binding, path }) => ({ method: binding.method, path })),
+    ...['/', '/health', '/favicon.ico'].map((path) => ({ method: 'GET', path })),
+  ]);
+  server.route({
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'],
+    url: '/*',
+    handler: (request, reply): FastifyReply => {
+      const [path = '/', query] = request.url.split(/\?(.*)/s);
+      const methods = known.methods(path);
+      if (methods.length > 0) {
+        reply.header('Allow', methods.join(', '));
+        throw MethodNotAllowed();
+      }
+      const other = known.otherForm(path);
+      if (!other || other.startsWith('//')) throw NotFound();
+      return reply.code(307).header('Location', query === undefined ? other : `${other}?${query}`).send();
+    },
+  });
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { type Contract, DeadlineExceeded, type ErrorDefinition, InvalidToken, NotAuthenticated, pathParameters, shapeOf, TooManyRequests, Unavailable } from '../contract';
+import { InvalidInput } from '../dispatch/faults';
+import { type Route, routesOf } from './paths';
+
+type Json = Record<string, unknown>;
+
+const TITLE = 'Banyan: secure messaging';
+
+/** The API as OpenAPI 3.1, made from the same schemas that judge the requests. */
+export function openApiDocument(contracts: readonly Contract[], { version, publicUrl }: { version: string; publicUrl?: string }): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of routesOf(contracts)) {
+    const item = (paths[route.path] ??= {});
+    item[route.binding.method.toLowerCase()] = describe(route);
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: TITLE, version },
+    ...(publicUrl ? { servers: [{ url: publicUrl }] } : {}),
+    tags: contracts.map(({ domain }) => ({ name: domain })),
+    paths,
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      schemas: {
+        Error: {
+          type: 'object',
+          required: ['detail', 'code'],
+          properties: {
+            detail: { type: 'string', description: 'A sentence for people.' },
+            code: { type: 'string', description: 'What programs compare.' },
+            trace_id: { type: 'string' },
+            errors: { type: 'array', items: { type: 'object' }, description: 'The faults of an invalid input.' },
+          },
+        },
+      },
+    },
+  };
+}
+
+function describe({ operation, binding }: Route): Json {
+  const inPath = pathParameters(binding.path);
+  const input = jsonSchema(operation.input, 'input');
+  const properties = (input.properties ?? {}) as Record<string, Json>;
+  const required = (input.required ?? []) as string[];
+  const others = Object.keys(shapeOf(operation.input)).filter((name) => !inPath.includes(name));
+  const parameters = [
+    ...inPath.map((name) => ({ name, in: 'path', required: true, schema: properties[name] })),
+    ...(binding.argumentsIn === 'query' ? others.map((name) => ({ name, in: 'query', required: required.includes(name), schema: properties[name] })) : []),
+    ...(operation.repeatable === 'by-key' ? [IDEMPOTENCY_KEY] : []),
+  ];
+  const body = binding.argumentsIn === 'body' && others.length > 0 ? bodyOf(properties, others, required) : undefined;
+  return {
+    operationId: binding === operation.http[0] ? operation.name : `${operation.name}.${operation.http.indexOf(binding)}`,
+    tags: [operation.domain],
+    summary: operation.summary,
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body ? { requestBody: body } : {}),
+    ...(operation.access === 'public' ? {} : { security: [{ bearer: [] }] }),
+    responses: {
+      200: { description: 'Done', content: { 'application/json': { schema: jsonSchema(operation.output, 'output') } } },
+      ...errorResponses([
+        ...operation.errors,
+        ...(operation.access === 'public' ? [] : [NotAuthenticated, InvalidToken]),
+        InvalidInput,
+        TooManyRequests,
+        Unavailable,
+        DeadlineExceeded,
+      ]),
+    },
+  };
+}
+
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'A repeat with the same key gives the first answer instead of a second effect.',
+  schema: { type: 'string', minLength: 1, maxLength: 200 },
+};
+
+function bodyOf(properties: Record<string, Json>, names: readonly string[], required: readonly string[]): Json {
+  const needed = names.filter((name) => required.includes(name));
+  const schema = {
+    type: 'object',
+    properties: Object.fromEntries(names.map((name) => [name, properties[name]])),
+    ...(needed.length > 0 ? { required: needed } : {}),
+  };
+  return { required: needed.length > 0, content: { 'application/json': { schema } } };
+}
+
+/** One entry per status, naming every code that comes with it. */
+function errorResponses(errors: readonly ErrorDefinition[]): Record<string, Json> {
+  const byStatus = Map.groupBy(errors, ({ status }) => status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      String(status),
+      {
+        description: group.map(({ code, detail }) => `\`${code}\`: ${detail}`).join('; '),
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+      },
+    ]),
+  );
+}
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', target: 'draft-2020-12' }) as Json;
+  return rest;
+}

@@ -1,0 +1,52 @@
+import type { Contract, HttpBinding, Operation } from '../contract';
+
+export const API_PREFIX = '/api/v1';
+
+export interface Route {
+  readonly operation: Operation;
+  readonly binding: HttpBinding;
+  /** With the prefix, e.g. `/api/v1/users/{user_id}`. */
+  readonly path: string;
+}
+
+/** Every route of the contracts. Two operations on one method and path stop the start. */
+export function routesOf(contracts: readonly Contract[]): Route[] {
+  const taken = new Map<string, string>();
+  const routes: Route[] = [];
+  for (const contract of contracts) {
+    for (const operation of Object.values(contract.operations)) {
+      for (const binding of operation.http) {
+        const path = API_PREFIX + binding.path;
+        const place = `${binding.method} ${path.replace(/\{\w+\}/g, '{}')}`;
+        const other = taken.get(place);
+        if (other) throw new Error(`${operation.name} and ${other} are both at ${place}`);
+        taken.set(place, operation.name);
+        routes.push({ operation, binding, path });
+      }
+    }
+  }
+  return routes;
+}
+
+/** What is known about paths that no handler took: which methods they have, and whether they exist with the other trailing slash. */
+export class KnownPaths {
+  private readonly known: { readonly pattern: RegExp; readonly method: string }[];
+
+  constructor(paths: readonly { readonly method: string; readonly path: string }[]) {
+    this.known = paths.map(({ method, path }) => ({
+      method,
+      pattern: new RegExp(`^${path.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`),
+    }));
+  }
+
+  /** The methods that this very path answers to. */
+  methods(path: string): string[] {
+    return [...new Set(this.known.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+  }
+
+  /** The path with or without its trailing slash, if only that form exists. */
+  otherForm(path: string): string | undefined {
+    const other = path.endsWith('/') ? path.slice(0, -1) : `${path}/`;
+    return other !== '' && this.methods(other).length > 0 ? other : undefined;
+  }
+}

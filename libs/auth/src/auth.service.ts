@@ -1,9 +1,10 @@
 import { type ClientOf, type Input, isError, type Output } from '@banyan/platform/contract';
 import { Database } from '@banyan/platform/database/database';
-import { RequestKeys } from '@banyan/platform/database/request-keys';
+import { findAnswer, type KeyedRequest, once } from '@banyan/platform/database/request-keys';
 import { Client } from '@banyan/platform/dispatch/client';
 import { Outbox } from '@banyan/platform/events/outbox';
-import { Log } from '@banyan/platform/telemetry/log';
+import { InjectLog } from '@banyan/platform/nest/inject';
+import type { Logger } from '@banyan/platform/telemetry/log';
 import { type Profile, userContract, UserNotFound } from '@banyan/user/contract';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
@@ -25,10 +26,9 @@ export class AuthService {
     private readonly store: AuthStore,
     private readonly database: Database,
     private readonly outbox: Outbox,
-    private readonly keys: RequestKeys,
     private readonly passwords: Passwords,
     private readonly tokens: AccessTokens,
-    private readonly log: Log,
+    @InjectLog() private readonly log: Logger,
     @Client(userContract) private readonly users: ClientOf<typeof userContract>,
   ) {}
 
@@ -47,7 +47,7 @@ export class AuthService {
     if (taken) return this.registeredBefore(taken, request, password);
     const password_hash = await this.passwords.hash(password);
     const account = await this.database.transaction((tx) =>
-      this.keys.once(tx, request, async () => {
+      once(tx, request, async () => {
         const made = await this.store.insertOnce(tx, { id: uuidv7(), email, username, password_hash });
         if (!made) throw AlreadyRegistered();
         const { id: user_id, created_at } = made;
@@ -59,8 +59,8 @@ export class AuthService {
   }
 
   /** Taken by this very request, whose answer was lost? Its key says so, and the password proves that it is the same person. */
-  private async registeredBefore(taken: Account, request: Parameters<RequestKeys['find']>[0], password: string) {
-    const before = await this.keys.find<{ id: string }>(request);
+  private async registeredBefore(taken: Account, request: KeyedRequest, password: string) {
+    const before = await findAnswer<{ id: string }>(this.database, request);
     if (before?.id !== taken.id || !(await this.passwords.verify(password, taken.password_hash))) throw AlreadyRegistered();
     return this.registered(taken, { full_name: null, public_key: null });
   }

@@ -1,4 +1,5 @@
-import { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import { InjectKeyValue } from '@banyan/platform/nest/inject';
 import { Injectable } from '@nestjs/common';
 
 /** Long enough for a session, short enough that the queues of those who left do not stay in memory. */
@@ -15,7 +16,7 @@ const LOADED = { member: 'loaded', score: -1 };
  */
 @Injectable()
 export class QueueIndex {
-  constructor(private readonly keyvalue: KeyValue) {}
+  constructor(@InjectKeyValue() private readonly keyvalue: KeyValue) {}
 
   async add(userId: string, messageId: string, position: number): Promise<void> {
     await this.keyvalue.sortedAdd(this.key(userId), [{ member: messageId, score: position }], TTL_MS);

@@ -1,10 +1,10 @@
 import { messageDelivered, messageSent } from '@banyan/message/contract/events';
-import { type Delivered, On } from '@banyan/platform/events/subscriptions';
-import { Injectable } from '@nestjs/common';
+import type { Delivered } from '@banyan/platform/events/stored-event';
+import { On, Subscriber } from '@banyan/platform/events/subscriptions';
 import { QueueIndex } from './queue-index';
 
 /** The index follows the queue at once when nothing fails; these bring it back in step after a crash or a lost store. */
-@Injectable()
+@Subscriber('relay')
 export class RelayHandlers {
   constructor(private readonly index: QueueIndex) {}
 

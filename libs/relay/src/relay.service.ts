@@ -1,7 +1,8 @@
 import { messageContract } from '@banyan/message/contract';
 import { type ClientOf, type Input, normaliseUuid, Uuid } from '@banyan/platform/contract';
 import { Client } from '@banyan/platform/dispatch/client';
-import { Log } from '@banyan/platform/telemetry/log';
+import { InjectLog } from '@banyan/platform/nest/inject';
+import type { Logger } from '@banyan/platform/telemetry/log';
 import { userContract } from '@banyan/user/contract';
 import { websocketContract } from '@banyan/websocket/contract';
 import { Injectable } from '@nestjs/common';
@@ -13,7 +14,7 @@ import { QueueIndex } from './queue-index';
 export class RelayService {
   constructor(
     private readonly index: QueueIndex,
-    private readonly log: Log,
+    @InjectLog() private readonly log: Logger,
     @Client(messageContract) private readonly messages: ClientOf<typeof messageContract>,
     @Client(userContract) private readonly users: ClientOf<typeof userContract>,
     @Client(websocketContract) private readonly sockets: ClientOf<typeof websocketContract>,

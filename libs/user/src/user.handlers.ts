@@ -1,9 +1,9 @@
 import { userRegistered } from '@banyan/auth/contract/events';
-import { type Delivered, On } from '@banyan/platform/events/subscriptions';
-import { Injectable } from '@nestjs/common';
+import type { Delivered } from '@banyan/platform/events/stored-event';
+import { On, Subscriber } from '@banyan/platform/events/subscriptions';
 import { UserService } from './user.service';
 
-@Injectable()
+@Subscriber('user')
 export class UserHandlers {
   constructor(private readonly users: UserService) {}
 

@@ -1,4 +1,5 @@
-import { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import { InjectKeyValue } from '@banyan/platform/nest/inject';
 import { Injectable } from '@nestjs/common';
 
 /** A connection that is not renewed for this long belonged to a process that died. */
@@ -13,7 +14,7 @@ const socketsOf = (userId: string) => `presence:user:${userId}`;
  */
 @Injectable()
 export class Presence {
-  constructor(private readonly keyvalue: KeyValue) {}
+  constructor(@InjectKeyValue() private readonly keyvalue: KeyValue) {}
 
   /** Say that these connections are open. Called when one opens and again at every renewal. */
   async renew(connections: readonly { readonly userId: string; readonly connectionId: string }[], now = Date.now()): Promise<void> {

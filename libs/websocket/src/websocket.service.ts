@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Log } from '@banyan/platform/telemetry/log';
+import { InjectLog } from '@banyan/platform/nest/inject';
+import type { Logger } from '@banyan/platform/telemetry/log';
 import { type Connection, Connections } from './connections';
 import type { Frame } from './contract';
 import { LEASE_MS, Presence } from './presence';
@@ -13,7 +14,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   constructor(
     private readonly connections: Connections,
     private readonly presence: Presence,
-    private readonly log: Log,
+    @InjectLog() private readonly log: Logger,
   ) {}
 
   onApplicationBootstrap(): void {

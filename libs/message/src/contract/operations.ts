@@ -70,7 +70,7 @@ export const remove = command({
  */
 export const accept = command({
   summary: "Store a message and put it into the recipient's queue.",
-  access: 'internal',
+  access: 'user',
   repeatable: 'by-key',
   input: Draft.extend({ ttl_days: Int({ min: -TTL_LIMIT_DAYS, max: TTL_LIMIT_DAYS }).nullish() }),
   output: z.object({ message_id: Uuid, position: z.int(), created_at: Timestamp, expires_at: Timestamp }),
@@ -80,7 +80,7 @@ export const accept = command({
 /** The caller's queue in its order, up to 5,000 messages. Each answer counts as one more attempt to deliver. */
 export const pending = command({
   summary: "The caller's queue.",
-  access: 'internal',
+  access: 'user',
   repeatable: 'yes',
   input: z.object({}),
   output: z.object({ messages: z.array(QueuedMessage.extend({ position: z.int() })), complete: z.boolean() }),
@@ -90,7 +90,7 @@ export const pending = command({
 /** Take a message out of the caller's queue; it stays in the conversation. Not found: not his, acknowledged before, or expired. */
 export const acknowledge = command({
   summary: "Take a message out of the caller's queue.",
-  access: 'internal',
+  access: 'user',
   repeatable: 'yes',
   input: z.object({ message_id: Uuid }),
   output: z.object({ found: z.boolean() }),

@@ -2,7 +2,10 @@ import type { z } from 'zod';
 import type { Actor, CallContext, UserActor } from './context';
 import type { ErrorDefinition } from './error';
 
-/** Who may call: anybody; a signed-in user; a user whose role is admin; other domains only (never a route). */
+/**
+ * Who may call: anybody; a signed-in user; a user whose role is admin; other domains on nobody's behalf (never a route). Without a
+ * route, `user` means: other domains, on behalf of the user whose request they serve.
+ */
 export type Access = 'public' | 'user' | 'admin' | 'internal';
 
 /**
@@ -114,7 +117,6 @@ export function contract<const Ops extends Readonly<Record<string, Operation>>>(
     if (!ACCESS.includes(op.access)) throw new Error(`${name}: says nothing about access (${ACCESS.join(', ')})`);
     if (!REPEATABLE.includes(op.repeatable)) throw new Error(`${name}: says nothing about repeatable (${REPEATABLE.join(', ')})`);
     if (op.access === 'internal' && op.http.length > 0) throw new Error(`${name}: an internal operation has no route`);
-    if (op.access !== 'internal' && op.http.length === 0) throw new Error(`${name}: access '${op.access}' needs a route; without one it is internal`);
     for (const { path } of op.http) {
       for (const parameter of pathParameters(path)) {
         if (!(parameter in shapeOf(op.input))) throw new Error(`${name}: the path ${path} names ${parameter}, which the input lacks`);

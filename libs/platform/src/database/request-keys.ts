@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Database, Transaction } from './database';
+import { KeyReused } from '../contract/error';
+import type { Database, Queryable, Transaction } from './database';
 import { sql } from './sql';
 
 export interface KeyedRequest {
@@ -11,16 +12,6 @@ export interface KeyedRequest {
   /** What the client sent; only a hash of it is kept. */
   readonly body: unknown;
   readonly ttlMs: number;
-}
-
-/** The client used one idempotency key for two different requests. */
-export class KeyReused extends Error {
-  override readonly name = 'KeyReused';
-  readonly code = 'idempotency_key_reused';
-
-  constructor() {
-    super('This idempotency key was used for another request');
-  }
 }
 
 /**
@@ -41,17 +32,26 @@ export async function once<T>(tx: Transaction, request: KeyedRequest, work: () =
       WHERE kept.expires_at <= now()
     RETURNING key`);
   if (taken === undefined) {
-    const [kept] = await tx.query<{ operation: string; body_hash: string; answer: T }>(sql`
-      SELECT operation, body_hash, answer FROM request_keys WHERE user_id = ${userId} AND key = ${key}`);
+    const kept = await findAnswer<T>(tx, request);
     // Swept between the two statements: the key is free, and nothing has been done yet.
-    if (kept === undefined) return once(tx, request, work);
-    if (kept.operation !== operation || kept.body_hash !== bodyHash) throw new KeyReused();
-    return kept.answer;
+    return kept === undefined ? once(tx, request, work) : kept;
   }
   const answer = await work();
   await tx.query(sql`
     UPDATE request_keys SET answer = ${JSON.stringify(answer ?? null)} WHERE user_id = ${userId} AND key = ${key}`);
   return answer;
+}
+
+/**
+ * The answer that `once` has kept for this request, if it was made before.
+ *
+ * @throws KeyReused
+ */
+export async function findAnswer<T>(database: Queryable, { userId, key, operation, body }: KeyedRequest): Promise<T | undefined> {
+  const [kept] = await database.query<{ operation: string; body_hash: string; answer: T }>(sql`
+    SELECT operation, body_hash, answer FROM request_keys WHERE user_id = ${userId} AND key = ${key}`);
+  if (kept && (kept.operation !== operation || kept.body_hash !== hashBody(body))) throw KeyReused();
+  return kept?.answer;
 }
 
 /** SHA-256 of the JSON with the keys of each object sorted: the same for equal values, however they were written. */

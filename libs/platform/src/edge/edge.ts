@@ -40,7 +40,7 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
 export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
   const { metrics, log, limits } = parts;
   acceptJsonBodies(server);
-  server.decorateRequest('actor', null as unknown as Actor);
+  server.decorateRequest('actor', null as never);
   server.decorateRequest('trace', undefined);
   server.decorateRequest('idempotencyKey', '');
   server.addHook('onRequest', (request, _reply, done) => {

@@ -1,9 +1,14 @@
+import { readFileSync } from 'node:fs';
+
+/** As the build compiles, except that specs are not left out. */
+const swc = { ...JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'utf8')), exclude: [], swcrc: false };
+
 /** Specs stand beside the code; end-to-end tests in test/. Both talk to real servers whose addresses test/run.mjs puts into the environment. */
-module.exports = {
+export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/migrations', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts', '**/*.e2e.ts'],
-  transform: { '^.+\\.ts$': '@swc/jest' },
+  transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {
     '^@banyan/domains$': '<rootDir>/libs/domains.ts',
     '^@banyan/([^/]+)/(.*)$': '<rootDir>/libs/$1/src/$2',

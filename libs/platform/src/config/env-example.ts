@@ -1,0 +1,22 @@
+import { settingEntries, type Setting, type SettingName } from './table';
+
+const head = `# Settings of Banyan. Copy this file to .env and uncomment what you change; the environment goes before the file.
+# Everything unset: a working server with everything embedded. \`npx banyan settings\` shows what is in force.
+`;
+
+/** Not Banyan's, but of docker-compose.yml, which reads the same file. */
+const compose = `# For docker compose only: the password of its PostgreSQL servers. It also needs JWT_SECRET_KEY.
+#POSTGRES_PASSWORD=
+`;
+
+/** The text of \`.env.example\`, generated so that it cannot drift from the table. */
+export function envExample(): string {
+  return [head, ...settingEntries.map(([name, setting]) => entry(name, setting)), compose].join('\n');
+}
+
+function entry(name: SettingName, { default: usual, example, meaning, reserved, secret }: Setting): string {
+  const inWords = typeof usual === 'object' ? usual.inWords : usual;
+  const notes = [inWords && `Default: ${inWords}.`, secret === true && 'Secret.', reserved && 'Reserved: not supported by this build.'];
+  const comment = [`# ${meaning}`, ...notes.filter(Boolean)].join(' ');
+  return `${comment}\n#${name}=${example ?? (typeof usual === 'string' ? usual : '')}\n`;
+}

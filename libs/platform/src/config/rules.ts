@@ -1,0 +1,34 @@
+import { databaseUrl, neededDatabases, settingOf, usesOwnServers } from './databases';
+import type { Settings } from './table';
+import { StartupError } from './startup-error';
+
+/** What must hold between settings. Each fault is one sentence. */
+export function checkTogether(settings: Settings): void {
+  const { AMQP_URL, DATABASE_URL, JWT_SECRET_KEY, LEGACY_URL, REDIS_URL, ROUTES, SERVE } = settings;
+  const ownServers = usesOwnServers(settings);
+  const missing = neededDatabases(settings).find((name) => databaseUrl(settings, name) === undefined);
+  const routed = (home: 'remote' | 'legacy') => Object.entries(ROUTES).find(([, weights]) => weights[home] > 0)?.[0];
+
+  if (ownServers && missing) {
+    throw new StartupError(`${settingOf(missing)} is missing: set DATABASE_URL, or an address for every database.`);
+  }
+  if (AMQP_URL !== undefined && (!ownServers || REDIS_URL === undefined)) {
+    const needed = [!ownServers && 'DATABASE_URL', REDIS_URL === undefined && 'REDIS_URL'].filter(Boolean).join(' and ');
+    throw new StartupError(`AMQP_URL needs ${needed} beside it: otherwise several processes would share nothing.`);
+  }
+  if (AMQP_URL === undefined && routed('remote')) {
+    throw new StartupError(`ROUTES sends a part of ${routed('remote')} to remote, which needs AMQP_URL.`);
+  }
+  if (LEGACY_URL === undefined && routed('legacy')) {
+    throw new StartupError(`ROUTES sends a part of ${routed('legacy')} to legacy, which needs LEGACY_URL.`);
+  }
+  if (AMQP_URL === undefined && !(SERVE.edge && SERVE.domains.length > 0)) {
+    throw new StartupError('SERVE should be all unless AMQP_URL is set: a part of the program cannot reach the others without it.');
+  }
+  if (ownServers && JWT_SECRET_KEY === undefined) {
+    const why = DATABASE_URL === undefined ? 'a database address' : 'DATABASE_URL';
+    throw new StartupError(
+      `JWT_SECRET_KEY is missing: with ${why} every process must sign with the same one (\`openssl rand -base64 48\`).`,
+    );
+  }
+}

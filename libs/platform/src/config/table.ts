@@ -1,0 +1,169 @@
+import type { z } from 'zod';
+import { address, anyText, oneOf, origin, origins, proxies, wholeNumber } from './readers';
+import { rateLimits, usualRateLimits } from './rate-limits';
+import { routes, serve } from './routes';
+import { signingSecret } from './signing-secret';
+
+/** What the environment says, empty texts left out. */
+export type Given = Readonly<Record<string, string>>;
+
+export interface Setting {
+  /** One sentence for the person who runs Banyan. */
+  readonly meaning: string;
+  readonly schema: z.ZodType<unknown, string>;
+  /** A text that `schema` reads; or, where it depends on other settings, how it follows from them and that in words. */
+  readonly default?: string | { readonly from: (given: Given) => string; readonly inWords: string };
+  readonly example?: string;
+  /** `url`: shown without its credentials and query. `true`: never shown. */
+  readonly secret?: true | 'url';
+  /** Known, but nothing in this build reads it: refused when set, because ignoring it would look like obeying. */
+  readonly reserved?: true;
+}
+
+const database = (of: string) => ({
+  meaning: `The PostgreSQL database of ${of}; overrides DATABASE_URL for it.`,
+  schema: address('postgres', 'postgresql'),
+  secret: 'url' as const,
+});
+
+/** Every setting, in the order in which they are shown. A later feature adds a line here and nowhere else. */
+export const settingsTable = {
+  PORT: { meaning: 'The port HTTP is served on; 0 takes a free one.', schema: wholeNumber(0, 65_535), default: '8000' },
+  BIND: {
+    meaning:
+      'The address HTTP is served on: 127.0.0.1 for this machine only, 0.0.0.0 for everybody who can reach it (containers need that).',
+    schema: anyText,
+    default: '127.0.0.1',
+  },
+  PUBLIC_URL: {
+    meaning: 'Where clients reach this server.',
+    schema: origin,
+    default: { from: ({ PORT = '8000' }) => `http://localhost:${PORT}`, inWords: 'http://localhost:PORT' },
+    example: 'https://chat.example',
+  },
+  DATA_DIR: { meaning: 'The folder of everything embedded: database, generated secret.', schema: anyText, default: '.data' },
+  SERVE: {
+    meaning: 'What this process is: all (the host), edge (HTTP and sockets only), or a list of domains (a worker).',
+    schema: serve,
+    default: 'all',
+    example: 'message,relay',
+  },
+  JWT_SECRET_KEY: {
+    meaning: 'Signs the access tokens (HS256). With an embedded database it is made once and kept in DATA_DIR.',
+    schema: signingSecret,
+    secret: true,
+  },
+  ACCESS_TOKEN_EXPIRE_MINUTES: { meaning: 'How long an access token is good.', schema: wholeNumber(1, 525_600), default: '1440' },
+  DATABASE_URL: {
+    meaning: 'One PostgreSQL server with a database for each domain; its path is replaced by their names. Unset: the embedded one.',
+    schema: address('postgres', 'postgresql'),
+    example: 'postgres://banyan@localhost:5432',
+    secret: 'url',
+  },
+  AUTH_DATABASE_URL: { ...database('auth'), example: 'postgres://banyan@localhost:5432/auth_db' },
+  USER_DATABASE_URL: { ...database('user'), example: 'postgres://banyan@localhost:5433/user_db' },
+  MESSAGE_DATABASE_URL: { ...database('message'), example: 'postgres://banyan@localhost:5434/message_db' },
+  GROUP_DATABASE_URL: { ...database('group'), example: 'postgres://banyan@localhost:5435/group_db', reserved: true },
+  MEDIA_DATABASE_URL: { ...database('media'), example: 'postgres://banyan@localhost:5436/media_db', reserved: true },
+  NOTIFICATION_DATABASE_URL: { ...database('notification'), example: 'postgres://banyan@localhost:5437/notification_db', reserved: true },
+  HOST_DATABASE_URL: { ...database('routes and instances'), example: 'postgres://banyan@localhost:5438/host_db' },
+  REDIS_URL: {
+    meaning: 'Redis for presence, rate limits and the index of the relay. Unset: kept in the process.',
+    schema: address('redis', 'rediss'),
+    example: 'redis://localhost:6379',
+    secret: 'url',
+  },
+  AMQP_URL: {
+    meaning: 'RabbitMQ for events and remote calls. Unset: both stay in the process.',
+    schema: address('amqp', 'amqps'),
+    example: 'amqp://localhost:5672',
+    secret: 'url',
+    reserved: true,
+  },
+  CARRIER_KEY: { meaning: 'Signs who calls, between processes.', schema: signingSecret, secret: true, reserved: true },
+  S3_ENDPOINT: {
+    meaning: 'The object store. Unset: a folder in DATA_DIR.',
+    schema: origin,
+    example: 'http://localhost:9000',
+    reserved: true,
+  },
+  S3_PUBLIC_ENDPOINT: {
+    meaning: 'Where clients reach the object store, if elsewhere.',
+    schema: origin,
+    example: 'https://media.example',
+    reserved: true,
+  },
+  S3_BUCKET: { meaning: 'The bucket of media.', schema: anyText, example: 'banyan-media', reserved: true },
+  S3_ACCESS_KEY: { meaning: 'The access key of the object store.', schema: anyText, secret: true, reserved: true },
+  S3_SECRET_KEY: { meaning: 'The secret key of the object store.', schema: anyText, secret: true, reserved: true },
+  SMTP_URL: {
+    meaning: 'The mail server. Unset: mail is written to DATA_DIR.',
+    schema: address('smtp', 'smtps'),
+    example: 'smtp://localhost:587',
+    secret: 'url',
+    reserved: true,
+  },
+  FRONTEND_URL: {
+    meaning: 'Where the web client is served, if elsewhere; it may call this server.',
+    schema: origin,
+    example: 'https://chat.example',
+  },
+  FRONTEND_DIR: { meaning: 'A built web client to serve from here.', schema: anyText, example: 'frontend/dist', reserved: true },
+  CORS_ORIGINS: {
+    meaning: 'Whose pages may call this server from a browser; `none` for nobody.',
+    schema: origins,
+    default: { from: usualOrigins, inWords: 'FRONTEND_URL; without it local development servers if the database is embedded, else none' },
+    example: 'https://chat.example https://beta.chat.example',
+  },
+  TRUSTED_PROXIES: {
+    meaning: 'Whose X-Forwarded-* headers are believed: addresses, ranges, `loopback`. Unset: nobody.',
+    schema: proxies,
+    default: '',
+    example: 'loopback 10.0.0.0/8',
+  },
+  RATE_LIMITS: {
+    meaning: 'Calls allowed per address, per user, and to login and registration per address; `off` for no limit.',
+    schema: rateLimits,
+    default: usualRateLimits,
+    example: 'login=10/1m',
+  },
+  ROUTES: {
+    meaning: 'Where each domain is served at first, in shares of remote, local and legacy.',
+    schema: routes,
+    default: '',
+    example: 'relay=local:90%,remote:10%',
+  },
+  LEGACY_URL: { meaning: 'The monolith that is being replaced.', schema: origin, example: 'http://localhost:8001', reserved: true },
+  LEGACY_DATABASE_URL: {
+    meaning: 'The database of the monolith.',
+    schema: address('postgres', 'postgresql'),
+    example: 'postgres://legacy@localhost:5439/legacy',
+    secret: 'url',
+    reserved: true,
+  },
+  LOG_LEVEL: {
+    meaning: 'The least severe log lines that are written.',
+    schema: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+  },
+} as const satisfies Record<string, Setting>;
+
+/** Vite's and Create React App's development servers: harmless where the data is a developer's own, a hole where it is not. */
+function usualOrigins(given: Given): string {
+  if (given.FRONTEND_URL !== undefined) return given.FRONTEND_URL;
+  const embedded = !Object.keys(given).some((name) => name.endsWith('DATABASE_URL'));
+  return embedded ? 'http://localhost:5173 http://127.0.0.1:5173 http://localhost:3000 http://127.0.0.1:3000' : 'none';
+}
+
+type Table = typeof settingsTable;
+
+export type SettingName = keyof Table;
+
+/** Every setting, read; under its own name, so that a search finds each reader. One without a default may be undefined. */
+export type Settings = {
+  readonly [Name in SettingName]: Table[Name] extends { readonly default: unknown }
+    ? z.output<Table[Name]['schema']>
+    : z.output<Table[Name]['schema']> | undefined;
+};
+
+export const settingEntries = Object.entries(settingsTable) as [SettingName, Setting][];

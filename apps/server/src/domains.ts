@@ -1,23 +1,24 @@
 import type { DomainName } from '@banyan/domains';
+import { AuthModule } from '@banyan/auth/auth.module';
 import { authContract } from '@banyan/auth/contract';
 import { messageContract } from '@banyan/message/contract';
+import { MessageModule } from '@banyan/message/message.module';
 import type { Contract } from '@banyan/platform/contract';
 import { relayContract } from '@banyan/relay/contract';
+import { RelayModule } from '@banyan/relay/relay.module';
 import { userContract } from '@banyan/user/contract';
+import { UserModule } from '@banyan/user/user.module';
 import { websocketContract } from '@banyan/websocket/contract';
+import { WebsocketModule } from '@banyan/websocket/websocket.module';
 import type { Type } from '@nestjs/common';
 
-/** Every contract, and the module that serves it; the module's code is loaded only where the domain is served. */
-const table: Record<DomainName, { readonly contract: Contract; readonly load: () => Promise<Type> }> = {
-  auth: { contract: authContract, load: async () => (await import('@banyan/auth/auth.module')).AuthModule },
-  user: { contract: userContract, load: async () => (await import('@banyan/user/user.module')).UserModule },
-  message: { contract: messageContract, load: async () => (await import('@banyan/message/message.module')).MessageModule },
-  relay: { contract: relayContract, load: async () => (await import('@banyan/relay/relay.module')).RelayModule },
-  websocket: { contract: websocketContract, load: async () => (await import('@banyan/websocket/websocket.module')).WebsocketModule },
+/** Each domain's contract, which every process knows, and the module that serves it. */
+export const domainTable: Readonly<Record<DomainName, { readonly contract: Contract; readonly module: Type }>> = {
+  auth: { contract: authContract, module: AuthModule },
+  user: { contract: userContract, module: UserModule },
+  message: { contract: messageContract, module: MessageModule },
+  relay: { contract: relayContract, module: RelayModule },
+  websocket: { contract: websocketContract, module: WebsocketModule },
 };
 
-export const contracts = Object.values(table).map(({ contract }) => contract);
-
-export const contractOf = (domain: DomainName): Contract => table[domain].contract;
-
-export const loadModules = (domains: readonly DomainName[]): Promise<Type[]> => Promise.all(domains.map((domain) => table[domain].load()));
+export const contracts = Object.values(domainTable).map(({ contract }) => contract);

@@ -65,7 +65,10 @@ export class AuthService {
     return this.registered(taken, { full_name: null, public_key: null });
   }
 
-  private async registered(account: Omit<Account, 'password_hash'>, { full_name, public_key }: { full_name: string | null; public_key: string | null }) {
+  private async registered(
+    account: Omit<Account, 'password_hash'>,
+    { full_name, public_key }: { full_name: string | null; public_key: string | null },
+  ) {
     const { id, email, username, created_at } = account;
     const profile = await this.users
       .createProfile({ user_id: id, email, username, full_name, public_key, created_at })

@@ -155,7 +155,7 @@ export class DeliveryStore {
 
   /** @returns how many messages nobody fetched in time; deliveries that were acknowledged go silently once they would have expired */
   async dropExpired(): Promise<number> {
-    for (let dropped = 0; ; ) {
+    for (let dropped = 0; ;) {
       const rows = await this.database.query<{ acknowledged: boolean }>(sql`
         DELETE FROM banyan_message.deliveries WHERE message_id IN (
           SELECT message_id FROM banyan_message.deliveries WHERE expires_at <= now() LIMIT 1000 FOR UPDATE SKIP LOCKED)

@@ -6,5 +6,8 @@ import { MessageController } from './message.controller';
 import { MessageService } from './message.service';
 import { MessageStore } from './message.store';
 
-@Module({ controllers: [MessageController], providers: [...dataOf('message'), MessageService, MessageStore, DeliveryService, DeliveryStore] })
+@Module({
+  controllers: [MessageController],
+  providers: [...dataOf('message'), MessageService, MessageStore, DeliveryService, DeliveryStore],
+})
 export class MessageModule {}

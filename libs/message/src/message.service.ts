@@ -44,7 +44,11 @@ export class MessageService {
     );
   }
 
-  async listConversation(userId: string, otherId: string, { limit, before }: { limit: number | null; before: string | null }): Promise<Message[]> {
+  async listConversation(
+    userId: string,
+    otherId: string,
+    { limit, before }: { limit: number | null; before: string | null },
+  ): Promise<Message[]> {
     const rows = before
       ? await this.store.listBefore(userId, otherId, await this.getOwn(userId, before), limit ?? 100)
       : limit
@@ -67,7 +71,8 @@ export class MessageService {
     if (scope === 'both' && row.sender_id !== userId) throw OnlySenderDeletesForBoth();
     await this.database.transaction(async (tx) => {
       const isNew = scope === 'both' ? await this.store.erase(tx, messageId) : await this.store.hide(tx, userId, messageId);
-      if (isNew) await this.outbox.add(tx, messageDeleted, { ...partiesOf(row), deleted_by: userId, for: scope }, { key: row.recipient_id });
+      if (isNew)
+        await this.outbox.add(tx, messageDeleted, { ...partiesOf(row), deleted_by: userId, for: scope }, { key: row.recipient_id });
     });
     return { status: 'Message deleted' as const };
   }

@@ -35,7 +35,11 @@ export class QueueIndex {
 
   /** `queue` is all that the database had at some moment after the index was found not loaded. */
   async load(userId: string, queue: readonly { readonly id: string; readonly position: number }[]): Promise<void> {
-    await this.keyvalue.sortedAdd(this.key(userId), [LOADED, ...queue.map(({ id, position }) => ({ member: id, score: position }))], TTL_MS);
+    await this.keyvalue.sortedAdd(
+      this.key(userId),
+      [LOADED, ...queue.map(({ id, position }) => ({ member: id, score: position }))],
+      TTL_MS,
+    );
   }
 
   private key(userId: string): string {

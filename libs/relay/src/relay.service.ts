@@ -26,10 +26,20 @@ export class RelayService {
     if (!allowed) throw RecipientNotFound();
     const { message_id, position, created_at, expires_at } = await this.messages.accept(draft);
     const { ttl_days: _ttl, sender_encrypted_content: _own, ...content } = draft;
-    const data = { id: message_id, sender_id: senderId, ...content, signatures: draft.signatures ?? null, media_refs: draft.media_refs ?? null, created_at, delivery_attempts: 0 };
+    const data = {
+      id: message_id,
+      sender_id: senderId,
+      ...content,
+      signatures: draft.signatures ?? null,
+      media_refs: draft.media_refs ?? null,
+      created_at,
+      delivery_attempts: 0,
+    };
     const [, pushed] = await Promise.all([
       this.index.add(draft.recipient_id, message_id, position).catch(this.ignored('queue index')),
-      this.sockets.push({ user_id: draft.recipient_id, frame: { type: 'relay_message', id: message_id, body: { data } } }).catch(this.ignored('push')),
+      this.sockets
+        .push({ user_id: draft.recipient_id, frame: { type: 'relay_message', id: message_id, body: { data } } })
+        .catch(this.ignored('push')),
     ]);
     return { success: true as const, message_id, status: pushed?.delivered ? ('delivered' as const) : ('queued' as const), expires_at };
   }
@@ -51,7 +61,10 @@ export class RelayService {
   }
 
   async stats() {
-    const [{ total, deliverable, expired, recipients }, { count }] = await Promise.all([this.messages.queueStats({}), this.sockets.onlineCount({})]);
+    const [{ total, deliverable, expired, recipients }, { count }] = await Promise.all([
+      this.messages.queueStats({}),
+      this.sockets.onlineCount({}),
+    ]);
     return {
       success: true as const,
       stats: {
@@ -71,14 +84,23 @@ export class RelayService {
   }
 
   /** What was listed before the database was asked and is not waiting there was acknowledged or has expired. */
-  private async settleIndex(userId: string, known: string[] | undefined, queue: readonly { id: string; position: number }[]): Promise<void> {
+  private async settleIndex(
+    userId: string,
+    known: string[] | undefined,
+    queue: readonly { id: string; position: number }[],
+  ): Promise<void> {
     if (!known) return this.index.load(userId, queue);
     const waiting = new Set(queue.map(({ id }) => id));
-    await this.index.remove(userId, known.filter((id) => !waiting.has(id)));
+    await this.index.remove(
+      userId,
+      known.filter((id) => !waiting.has(id)),
+    );
   }
 
-  private ignored = (what: string) => (error: unknown): undefined => {
-    this.log.warn({ err: error, what }, 'relay goes on without it');
-    return undefined;
-  };
+  private ignored =
+    (what: string) =>
+    (error: unknown): undefined => {
+      this.log.warn({ err: error, what }, 'relay goes on without it');
+      return undefined;
+    };
 }

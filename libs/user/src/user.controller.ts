@@ -1,6 +1,16 @@
 import { type CallContext, type Handlers, type Input } from '@banyan/platform/contract';
 import { Serves } from '@banyan/platform/dispatch/serves';
-import { type canMessage, type createProfile, type find, type profile, type setPublicKey, type storeKeyBackup, userContract } from './contract';
+import {
+  type canMessage,
+  type createProfile,
+  type find,
+  type findByEmail,
+  type profile,
+  type search,
+  type setPublicKey,
+  type storeKeyBackup,
+  userContract,
+} from './contract';
 import { UserService } from './user.service';
 
 @Serves(userContract)
@@ -17,6 +27,14 @@ export class UserController implements Handlers<typeof userContract> {
 
   find({ user_id }: Input<typeof find>) {
     return this.users.getPublicProfile(user_id);
+  }
+
+  search({ email }: Input<typeof search>) {
+    return this.users.search(email);
+  }
+
+  findByEmail({ email }: Input<typeof findByEmail>) {
+    return this.users.getByEmail(email);
   }
 
   setPublicKey({ public_key }: Input<typeof setPublicKey>, { actor }: CallContext) {

@@ -2,9 +2,11 @@ import type { Input } from '@banyan/platform/contract';
 import { Database } from '@banyan/platform/database/database';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { Injectable } from '@nestjs/common';
-import { type createProfile, type Profile, PublicKeyRequired, userChanged, UserNotFound } from './contract';
+import { type createProfile, type FoundUser, type Profile, PublicKeyRequired, userChanged, UserNotFound } from './contract';
 import { currentKey, placeholderKey, withActiveKey } from './keys';
-import { type ProfileRow, UserStore } from './user.store';
+import { type FoundRow, type ProfileRow, UserStore } from './user.store';
+
+const SEARCH_LIMIT = 10;
 
 @Injectable()
 export class UserService {
@@ -28,6 +30,17 @@ export class UserService {
   async getPublicProfile(userId: string) {
     const { id, email, username, full_name, public_key, is_active } = await this.getProfile(userId);
     return { id, email, username, full_name, public_key, is_active };
+  }
+
+  async search(text: string): Promise<FoundUser[]> {
+    const part = text.trim();
+    return part === '' ? [] : (await this.store.search(part, SEARCH_LIMIT)).map(toFound);
+  }
+
+  async getByEmail(email: string): Promise<FoundUser> {
+    const row = await this.store.findByEmail(email.trim());
+    if (!row) throw UserNotFound();
+    return toFound(row);
   }
 
   async setPublicKey(userId: string, publicKey: string | null | undefined) {
@@ -66,4 +79,8 @@ export class UserService {
 
 function toProfile({ encrypted_private_key: _secret, public_keys, ...row }: ProfileRow): Profile {
   return { ...row, public_key: currentKey(public_keys) ?? placeholderKey(row.username) };
+}
+
+function toFound(row: FoundRow): FoundUser {
+  return { ...row, avatar_url: null, bio: null, is_verified: false, created_at: null, public_key: null, role: 'user' };
 }

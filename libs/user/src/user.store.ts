@@ -16,6 +16,8 @@ export interface ProfileRow {
   readonly created_at: string;
 }
 
+export type FoundRow = Pick<ProfileRow, 'id' | 'email' | 'username' | 'full_name' | 'is_active'>;
+
 export interface NewProfile {
   readonly user_id: string;
   readonly email: string;
@@ -41,6 +43,19 @@ export class UserStore {
     const [row] = await this.database.query<ProfileRow>(sql`
       SELECT id, email, username, full_name, avatar_url, bio, public_keys, encrypted_private_key, is_active, created_at
       FROM banyan_user.user_profiles WHERE id = ${userId}`);
+    return row;
+  }
+
+  /** Not LIKE: what people type has no wildcards. */
+  search(part: string, limit: number): Promise<FoundRow[]> {
+    return this.database.query<FoundRow>(sql`
+      SELECT id, email, username, full_name, is_active FROM banyan_user.user_profiles
+      WHERE position(lower(${part}) IN lower(email)) > 0 ORDER BY email LIMIT ${limit}`);
+  }
+
+  async findByEmail(email: string): Promise<FoundRow | undefined> {
+    const [row] = await this.database.query<FoundRow>(sql`
+      SELECT id, email, username, full_name, is_active FROM banyan_user.user_profiles WHERE email = ${email}`);
     return row;
   }
 

@@ -20,8 +20,14 @@ export class Presence {
   async renew(connections: readonly { readonly userId: string; readonly connectionId: string }[], now = Date.now()): Promise<void> {
     const until = now + LEASE_MS;
     await Promise.all([
-      ...connections.map(({ userId, connectionId }) => this.keyvalue.sortedAdd(socketsOf(userId), [{ member: connectionId, score: until }], LEASE_MS)),
-      this.keyvalue.sortedAdd(EVERYBODY, connections.map(({ userId }) => ({ member: userId, score: until })), LEASE_MS),
+      ...connections.map(({ userId, connectionId }) =>
+        this.keyvalue.sortedAdd(socketsOf(userId), [{ member: connectionId, score: until }], LEASE_MS),
+      ),
+      this.keyvalue.sortedAdd(
+        EVERYBODY,
+        connections.map(({ userId }) => ({ member: userId, score: until })),
+        LEASE_MS,
+      ),
       this.keyvalue.sortedTrim(EVERYBODY, { max: now }),
     ]);
   }

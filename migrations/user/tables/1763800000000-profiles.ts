@@ -16,6 +16,7 @@ export class Profiles1763800000000 implements MigrationInterface {
         is_active             boolean NOT NULL DEFAULT true,
         created_at            timestamptz NOT NULL DEFAULT clock_timestamp()
       )`);
+    await runner.query('CREATE INDEX user_profiles_email ON banyan_user.user_profiles (email)');
   }
 
   async down(runner: QueryRunner): Promise<void> {

@@ -46,7 +46,12 @@ export const me = query({
   http: get('/auth/me'),
   access: 'user',
   input: z.object({}),
-  output: SignedInUser.extend({ avatar_url: z.string().nullable(), bio: z.string().nullable(), is_verified: z.boolean(), created_at: Timestamp }),
+  output: SignedInUser.extend({
+    avatar_url: z.string().nullable(),
+    bio: z.string().nullable(),
+    is_verified: z.boolean(),
+    created_at: Timestamp,
+  }),
   errors: [AccountNotFound, UserNotFound],
 });
 

@@ -7,7 +7,10 @@ export const MessageNotFound = domainError('message.not_found', { status: 404, d
 
 export const NotTheSender = domainError('message.not_the_sender', { status: 403, detail: 'sender_id must be your own id' });
 
-export const NotTheRecipient = domainError('message.not_the_recipient', { status: 403, detail: 'Only the recipient can mark a message as read' });
+export const NotTheRecipient = domainError('message.not_the_recipient', {
+  status: 403,
+  detail: 'Only the recipient can mark a message as read',
+});
 
 export const OnlySenderDeletesForBoth = domainError('message.only_sender_deletes_for_both', {
   status: 403,

@@ -35,11 +35,7 @@ export const put = binding('PUT', 'body');
 export const patch = binding('PATCH', 'body');
 export const del = binding('DELETE', 'query');
 
-export interface Operation<
-  I extends z.ZodType = z.ZodType,
-  O extends z.ZodType = z.ZodType,
-  A extends Access = Access,
-> {
+export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType, A extends Access = Access> {
   readonly kind: 'query' | 'command';
   /** `<domain>.<key>`; given by `contract()`. */
   readonly name: string;
@@ -77,7 +73,20 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
   draft: Draft<I, O, A>,
 ): Operation<I, O, A> {
   const { summary, http = [], access, input, output, errors = [], timeoutMs = DEFAULT_TIMEOUT_MS, limit } = draft;
-  return { kind, name: '', domain: '', summary, http: Array.isArray(http) ? http : [http as HttpBinding], access, repeatable, input, output, errors, timeoutMs, limit };
+  return {
+    kind,
+    name: '',
+    domain: '',
+    summary,
+    http: Array.isArray(http) ? http : [http as HttpBinding],
+    access,
+    repeatable,
+    input,
+    output,
+    errors,
+    timeoutMs,
+    limit,
+  };
 }
 
 /** Ask without changing anything. */
@@ -96,7 +105,8 @@ export type Input<Op> = Op extends Operation<infer I, z.ZodType, Access> ? z.out
 /** What a caller writes: before defaults and normalisation. */
 export type InputDraft<Op> = Op extends Operation<infer I, z.ZodType, Access> ? z.input<I> : never;
 export type Output<Op> = Op extends Operation<z.ZodType, infer O, Access> ? z.output<O> : never;
-type ContextOf<Op> = Op extends Operation<z.ZodType, z.ZodType, infer A> ? CallContext<A extends 'user' | 'admin' ? UserActor : Actor> : never;
+type ContextOf<Op> =
+  Op extends Operation<z.ZodType, z.ZodType, infer A> ? CallContext<A extends 'user' | 'admin' ? UserActor : Actor> : never;
 
 export interface Contract<Ops extends Readonly<Record<string, Operation>> = Readonly<Record<string, Operation>>> {
   readonly domain: string;
@@ -138,7 +148,10 @@ export function shapeOf(input: z.ZodType): Readonly<Record<string, z.ZodType>> {
 
 /** What a controller must have: one method per operation. */
 export type Handlers<C extends Contract> = {
-  [K in keyof C['operations']]: (input: Input<C['operations'][K]>, context: ContextOf<C['operations'][K]>) => Promise<Output<C['operations'][K]>>;
+  [K in keyof C['operations']]: (
+    input: Input<C['operations'][K]>,
+    context: ContextOf<C['operations'][K]>,
+  ) => Promise<Output<C['operations'][K]>>;
 };
 
 export interface CallOptions {

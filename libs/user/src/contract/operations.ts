@@ -1,7 +1,7 @@
 import { command, contract, get, post, put, query, Text, Timestamp, Uuid } from '@banyan/platform/contract';
 import { z } from 'zod';
 import { PublicKeyRequired, UserNotFound } from './errors';
-import { Profile, PublicKey } from './types';
+import { FoundUser, Profile, PublicKey } from './types';
 
 /** Make the profile of a new account; one that exists already stays as it is. */
 export const createProfile = command({
@@ -35,6 +35,24 @@ export const find = query({
   access: 'user',
   input: z.object({ user_id: Uuid }),
   output: Profile.pick({ id: true, email: true, username: true, full_name: true, public_key: true, is_active: true }),
+  errors: [UserNotFound],
+});
+
+/** Up to ten users whose address contains the text, in any case; none for a blank one. The web client's search dialog. */
+export const search = query({
+  summary: 'Up to ten users whose address contains a text.',
+  http: get('/users/search'),
+  access: 'user',
+  input: z.object({ email: Text({ max: 254 }) }),
+  output: z.array(FoundUser),
+});
+
+export const findByEmail = query({
+  summary: 'The user with an address.',
+  http: get('/users/by-email'),
+  access: 'user',
+  input: z.object({ email: Text({ max: 254 }) }),
+  output: FoundUser,
   errors: [UserNotFound],
 });
 
@@ -78,4 +96,14 @@ export const canMessage = query({
   output: z.object({ allowed: z.boolean() }),
 });
 
-export const userContract = contract('user', { createProfile, profile, find, setPublicKey, keyBackup, storeKeyBackup, canMessage });
+export const userContract = contract('user', {
+  createProfile,
+  profile,
+  find,
+  search,
+  findByEmail,
+  setPublicKey,
+  keyBackup,
+  storeKeyBackup,
+  canMessage,
+});

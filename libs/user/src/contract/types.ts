@@ -17,3 +17,19 @@ export const Profile = z.object({
   created_at: Timestamp,
 });
 export type Profile = z.output<typeof Profile>;
+
+/** A hit of a search: the shape of the own account, with nothing in it but what a stranger may see. */
+export const FoundUser = z.object({
+  id: Uuid,
+  email: z.string(),
+  username: z.string(),
+  full_name: z.string().nullable(),
+  is_active: z.boolean(),
+  avatar_url: z.null(),
+  bio: z.null(),
+  is_verified: z.literal(false),
+  created_at: z.null(),
+  public_key: z.null(),
+  role: z.literal('user'),
+});
+export type FoundUser = z.output<typeof FoundUser>;

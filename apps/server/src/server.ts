@@ -31,7 +31,7 @@ import { parseTraceparent } from '@banyan/platform/telemetry/trace';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { CALLER_CHANGED, CallerChanges } from './caller-changes';
 import { contracts, domainTable } from './domains';
 import { publishGauges } from './gauges';
@@ -123,7 +123,7 @@ class Adapter extends FastifyAdapter {
 }
 
 async function createApp(settings: Settings, log: Logger, imports: (Type | DynamicModule)[]): Promise<NestFastifyApplication> {
-  const adapter = new Adapter({
+  const options: FastifyServerOptions = {
     trustProxy: settings.TRUSTED_PROXIES.length > 0 ? [...settings.TRUSTED_PROXIES] : false,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -132,7 +132,8 @@ async function createApp(settings: Settings, log: Logger, imports: (Type | Dynam
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => void answerError(error, request as never, reply as never, log),
-  } as ConstructorParameters<typeof FastifyAdapter>[0]);
+  };
+  const adapter = new Adapter(options);
   const app = await NestFactory.create<NestFastifyApplication>({ module: class Root {}, imports }, adapter, {
     logger: new NestLogger(log),
     bodyParser: false,

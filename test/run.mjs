@@ -6,9 +6,8 @@
  *     npm test -- --all                         the full matrix (TEST_MATRIX=all for the tests)
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { orExplain, prepare, root } from '../apps/server/install.mjs';
 import { startServices } from './support/services.mjs';
@@ -28,7 +27,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 process.exitCode = await orExplain(async () => {
   await prepare();
   const isLintClean = selection.length > 0 || (await runNpm('lint')) === 0;
-  const { passed, failed } = await withServices(runJest);
+  const { passed, failed } = await withServices(runJest).catch((error) => {
+    if (!interruption) throw error; // Ctrl-C reaches what is just being started, too
+    return { passed: 0, failed: 1 };
+  });
   if (!isLintClean) console.log('`npm run lint` failed; see above.');
   // What is not a test and failed all the same (lint, a file that cannot be loaded) counts as one: `0 failed` means that all is well.
   const failures = failed + (isLintClean ? 0 : 1);
@@ -47,18 +49,16 @@ async function withServices(work) {
 
 /** @returns counts of tests; a run without a result is one failure */
 async function runJest(env) {
-  const folder = mkdtempSync(join(tmpdir(), 'banyan-jest-'));
-  const report = join(folder, 'report.json');
-  try {
-    const jest = join(root, 'node_modules/jest/bin/jest.js');
-    const matrix = isFullMatrix ? { TEST_MATRIX: 'all' } : {};
-    const code = await run(process.execPath, [jest, '--json', `--outputFile=${report}`, ...selection], { ...env, ...matrix });
-    const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = readReport(report);
-    const failed = numFailedTests + numRuntimeErrorTestSuites;
-    return { passed: numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  // What interrupted tests leave goes with the servers; a PostgreSQL ends by itself when its folder is gone.
+  const TMPDIR = join(dirname(env.TEST_SERVICES_FILE), 'tmp');
+  mkdirSync(TMPDIR);
+  const report = join(TMPDIR, 'report.json');
+  const args = ['--json', `--outputFile=${report}`, `--cacheDirectory=${join(root, 'node_modules/.cache/jest')}`, ...selection];
+  const matrix = isFullMatrix ? { TEST_MATRIX: 'all' } : {};
+  const code = await run(process.execPath, [join(root, 'node_modules/jest/bin/jest.js'), ...args], { ...env, ...matrix, TMPDIR });
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = readReport(report);
+  const failed = numFailedTests + numRuntimeErrorTestSuites;
+  return { passed: numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed };
 }
 
 function readReport(file) {
@@ -78,7 +78,6 @@ function runNpm(script) {
 function run(command, args, env = {}) {
   if (interruption) return 1;
   return new Promise((resolve, reject) => {
-    // Its standard output is for the report of the tests, which goes to a file as well.
     running = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
     running.once('error', reject).once('close', (code) => resolve(code ?? 1));
   });

@@ -142,6 +142,10 @@ async function writeAccess(dataDir: string, access: Access): Promise<void> {
   const unfinished = join(dataDir, 'postgres.json.new');
   await rm(unfinished, { force: true });
   await writeFile(unfinished, JSON.stringify(access, null, 2) + '\n', { mode: 0o600, flush: true });
+  if (process.getuid?.() === 0) {
+    const { uid, gid } = await stat(dataDir); // root may visit a user's checkout, and the user comes back
+    await chown(unfinished, uid, gid);
+  }
   await rename(unfinished, join(dataDir, 'postgres.json'));
   await syncFolder(dataDir);
 }

@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 import { Refusal } from '../../apps/server/install.mjs';
 import { legacyPostgres, postgres } from './services/postgres.mjs';
-import { end, freePort, identityOf, isAlive, launch } from './services/processes.mjs';
+import { end, freePort, identityOf, isAlive, isPortFree, launch } from './services/processes.mjs';
 import { redis } from './services/redis.mjs';
 import { docker, findSources } from './services/sources.mjs';
 
@@ -39,7 +39,7 @@ export async function startServices({ names = services.map(({ name }) => name), 
   await sweep();
   const isTemporary = folder === undefined;
   const place = folder ?? mkdtempSync(join(tmpdir(), temporaryPrefix));
-  const file = await open(place);
+  const file = await open(place, isTemporary);
   const stop = async () => {
     await endAll(file);
     if (isTemporary) rmSync(place, { recursive: true, force: true });
@@ -56,13 +56,13 @@ export async function startServices({ names = services.map(({ name }) => name), 
 }
 
 /** Take the folder, ending what a dead run left in it. */
-async function open(place) {
+async function open(place, isTemporary) {
   mkdirSync(place, { recursive: true, mode: 0o700 });
   const file = join(place, 'services.json');
   const before = read(file);
   if (before && isAlive(before.owner)) throw new Refusal(`The servers in ${place} are running already (pid ${before.owner.pid}).`);
   if (before) await endAll(file);
-  write(file, { owner: identityOf(process.pid), services: before?.services ?? {} });
+  write(file, { owner: identityOf(process.pid), isTemporary, services: before?.services ?? {} });
   return file;
 }
 
@@ -70,11 +70,16 @@ async function create(service, { binaries, container }, { place, file, fsync }) 
   const folder = join(place, service.name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const kept = read(file).services[service.name];
-  const record = { folder, fsync, port: kept?.port ?? (await freePort()), password: kept?.password ?? randomBytes(16).toString('hex') };
+  const record = { folder, fsync, port: await keptOrFreePort(kept), password: kept?.password ?? randomBytes(16).toString('hex') };
   if (container) record.container = kept?.container ?? createContainer(service, record);
   else record.start = { cwd: folder, log: join(folder, 'log'), ...(await service.prepare({ ...record, binaries })) };
   update(file, service.name, record);
   await start(service, file);
+}
+
+async function keptOrFreePort(kept) {
+  if (kept && (kept.container || (await isPortFree(kept.port)))) return kept.port;
+  return freePort();
 }
 
 function createContainer(service, record) {
@@ -105,13 +110,14 @@ async function kill(service, file) {
 }
 
 async function endAll(file) {
-  const { services: records } = read(file);
+  const { services: records, isTemporary } = read(file);
   await Promise.all(
     services.map(async ({ name, stopSignal }) => {
       const { container, process } = records[name] ?? {};
-      if (container) docker('rm', '--force', '--volumes', container);
+      if (container && isTemporary) docker('rm', '--force', '--volumes', container);
+      if (container && !isTemporary) docker('stop', container); // its data is in it
       if (process) await end(process, stopSignal);
-      if (records[name]) update(file, name, { container: undefined, process: undefined });
+      if (process) update(file, name, { process: undefined });
     }),
   );
 }

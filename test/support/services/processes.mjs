@@ -74,10 +74,13 @@ export async function launch({ command, args, cwd, env, account, log, openFolder
 export async function freePort() {
   for (;;) {
     const port = randomInt(15_000, 32_000);
-    const isFree = await new Promise((resolve) => {
-      const probe = createServer().once('error', () => resolve(false));
-      probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => probe.close(() => resolve(true)));
-    });
-    if (isFree) return port;
+    if (await isPortFree(port)) return port;
   }
+}
+
+export function isPortFree(port) {
+  return new Promise((resolve) => {
+    const probe = createServer().once('error', () => resolve(false));
+    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => probe.close(() => resolve(true)));
+  });
 }

@@ -57,7 +57,7 @@ function installWithApt(packages) {
   const apt = (...args) =>
     spawnSync('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=300', ...args], {
       stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
     });
   // The packages would start services of their own. Debian asks this file whether they may; ours says no for as long as we live.
   const policy = '/usr/sbin/policy-rc.d';

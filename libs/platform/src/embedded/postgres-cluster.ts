@@ -185,7 +185,7 @@ async function runInitdb(folder: string, { binaries, account, dataArgument, acce
     process.once('exit', killWithUs);
     const exited = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
     const [code, errors] = await Promise.all([exited, text(child.stderr as Readable)]).finally(() => process.off('exit', killWithUs));
-    if (code !== 0) throw new Error(/error: (.*)/.exec(errors)?.[1] ?? `initdb ended with ${code}`);
+    if (code !== 0) throw new Error(/(?:error|FATAL|PANIC): +(.*)/.exec(errors)?.[1] ?? `initdb ended with ${code}`);
   } catch (error) {
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     throw new StartupError(

@@ -48,6 +48,11 @@ export async function findPostgresBinaries(account?: Account): Promise<PostgresB
 }
 
 function unusable(error: unknown): StartupError {
+  if ((error as NodeJS.ErrnoException).code === 'EPERM') {
+    return new StartupError(
+      'PostgreSQL must not run as root, and this root may not start it as another user (EPERM): start as an ordinary user, or set DATABASE_URL.',
+    );
+  }
   const reason = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1) || reasonOf(error);
   return new StartupError(`The PostgreSQL from npm does not run here (${reason}): set DATABASE_URL to a PostgreSQL server of yours.`);
 }

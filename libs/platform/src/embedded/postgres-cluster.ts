@@ -142,6 +142,10 @@ async function writeAccess(dataDir: string, access: Access): Promise<void> {
   const unfinished = join(dataDir, 'postgres.json.new');
   await rm(unfinished, { force: true });
   await writeFile(unfinished, JSON.stringify(access, null, 2) + '\n', { mode: 0o600, flush: true });
+  if (process.getuid?.() === 0) {
+    const { uid, gid } = await stat(dataDir); // root may visit a user's checkout, and the user comes back
+    await chown(unfinished, uid, gid);
+  }
   await rename(unfinished, join(dataDir, 'postgres.json'));
   await syncFolder(dataDir);
 }
@@ -181,7 +185,7 @@ async function runInitdb(folder: string, { binaries, account, dataArgument, acce
     process.once('exit', killWithUs);
     const exited = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
     const [code, errors] = await Promise.all([exited, text(child.stderr as Readable)]).finally(() => process.off('exit', killWithUs));
-    if (code !== 0) throw new Error(/error: (.*)/.exec(errors)?.[1] ?? `initdb ended with ${code}`);
+    if (code !== 0) throw new Error(/(?:error|FATAL|PANIC): +(.*)/.exec(errors)?.[1] ?? `initdb ended with ${code}`);
   } catch (error) {
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     throw new StartupError(

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, fchownSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { type Cluster, postgresEnvironment } from './postgres-cluster';
@@ -130,11 +131,13 @@ function isRunning(child: ChildProcess): boolean {
 }
 
 function openLog(path: string): number {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > logLimitBytes) renameSync(path, `${path}.1`);
   const output = openSync(path, 'a', 0o600);
-  if (statSync(path).size < logLimitBytes) return output;
-  closeSync(output);
-  renameSync(path, `${path}.1`);
-  return openSync(path, 'a', 0o600);
+  if (process.getuid?.() === 0) {
+    const { uid, gid } = statSync(dirname(path)); // as with postgres.json: it stays its user's
+    fchownSync(output, uid, gid);
+  }
+  return output;
 }
 
 /** What PostgreSQL wrote when it gave up, without the time stamp. */

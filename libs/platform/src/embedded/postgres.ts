@@ -1,4 +1,4 @@
-import { mkdir, open, rm } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -73,9 +73,7 @@ async function openServer(dataDir: string, log: Log): Promise<{ server: Postgres
 async function makeFolder(dataDir: string): Promise<void> {
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    const probe = join(dataDir, `.write-${process.pid}`);
-    await (await open(probe, 'w')).close();
-    await rm(probe);
+    await access(dataDir, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new StartupError(`Cannot write to ${dataDir} (${reasonOf(error)}): make it writable, or set DATA_DIR to another folder.`);
   }

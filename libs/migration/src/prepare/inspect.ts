@@ -34,12 +34,13 @@ export async function missingRights(database: Queryable): Promise<string[]> {
     user: string;
     database: string;
     create: boolean;
+    index: boolean;
     foreign: string[];
     absent: string[];
     barred: string[];
   }>(
     `SELECT current_user AS user, current_database() AS database,
-       has_database_privilege(current_database(), 'CREATE') AS create,
+       has_database_privilege(current_database(), 'CREATE') AS create, has_schema_privilege('public', 'CREATE') AS index,
        ARRAY(SELECT relname::text FROM pg_class
              WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname = ANY($1) AND NOT pg_has_role(relowner, 'USAGE')
              ORDER BY relname) AS foreign,
@@ -50,9 +51,10 @@ export async function missingRights(database: Queryable): Promise<string[]> {
      FROM (SELECT rolsuper OR rolcreaterole AS mayCreateRoles FROM pg_roles WHERE rolname = current_user) AS own`,
     [legacyNames(), schemas],
   );
-  const { user, database: name, create, foreign, absent, barred } = rows[0]!;
+  const { user, database: name, create, index, foreign, absent, barred } = rows[0]!;
   return [
     ...(create ? [] : [`${user} may not create schemas: GRANT CREATE ON DATABASE "${name}" TO "${user}"`]),
+    ...(index ? [] : [`${user} may not create indexes beside legacy's: GRANT CREATE ON SCHEMA public TO "${user}"`]),
     ...(foreign.length ? [`${user} does not own the tables ${foreign.join(', ')}: prepare with the login that owns them`] : []),
     ...(absent.length
       ? [

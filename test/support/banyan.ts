@@ -46,7 +46,9 @@ export function freshEnvironment({ redis = false }: { redis?: boolean } = {}): R
 }
 
 /** A whole server in this process, with data of its own, whose calls are held to what a remote carrier demands. */
-export async function startTestServer(options: { redis?: boolean; twice?: boolean; environment?: Record<string, string> } = {}): Promise<TestServer> {
+export async function startTestServer(
+  options: { redis?: boolean; twice?: boolean; environment?: Record<string, string> } = {},
+): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'banyan-test-'));
   const environment = { DATA_DIR: dataDir, ...freshEnvironment(options), ...options.environment };
   const settings = loadSettings(environment);

@@ -44,11 +44,12 @@ export async function startServices({ names = services.map(({ name }) => name), 
     await endAll(file);
     if (isTemporary) rmSync(place, { recursive: true, force: true });
   };
-  try {
-    await Promise.all(wanted.map((service) => create(service, sources.get(service), { place, file, fsync })));
-  } catch (error) {
+  // All of them have started or failed before any is stopped: none comes up behind our back.
+  const results = await Promise.allSettled(wanted.map((service) => create(service, sources.get(service), { place, file, fsync })));
+  const failure = results.find(({ status }) => status === 'rejected');
+  if (failure) {
     await stop();
-    throw error;
+    throw failure.reason;
   }
   const settings = Object.fromEntries(wanted.map((service) => [service.setting, service.url(read(file).services[service.name])]));
   const env = Object.fromEntries(Object.entries(settings).map(([name, url]) => [`TEST_${name}`, url]));

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { Redis, type RedisOptions } from 'ioredis';
+import { type ChainableCommander, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../telemetry/log';
 import { type KeyValue, KeyValueUnavailable, type Listener, type Scored, type ScoreRange } from './keyvalue';
+import { startHeartbeat } from './heartbeat';
 import { RedisSubscriber } from './redis.subscriber';
 
 export interface RedisKeyValueOptions {
@@ -11,10 +12,11 @@ export interface RedisKeyValueOptions {
   readonly commandTimeoutMs?: number;
 }
 
-/** A script is one command: it travels with others in one write, and cannot end between counting and opening the window. */
+// A script is one command: it travels with others in one write, which a transaction does not, and nothing comes between its parts.
 const INCREMENT = `local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return n`;
+const ADD = `redis.call('ZADD', KEYS[1], unpack(ARGV, 2)) redis.call('PEXPIRE', KEYS[1], ARGV[1])`;
 
-/** So many members go with one ZADD: Redis and JavaScript alike take only so many arguments. */
+/** So many members go with one command: Redis and JavaScript alike take only so many arguments. */
 const CHUNK = 1_000;
 
 /**
@@ -24,6 +26,7 @@ const CHUNK = 1_000;
 export class RedisKeyValue implements KeyValue {
   private readonly redis: Redis;
   private readonly subscriber: RedisSubscriber;
+  private readonly stopHeartbeat: () => void;
   private readonly log: RedisKeyValueOptions['log'];
   private readonly prefix: string;
   private currentGeneration: string = randomUUID();
@@ -43,7 +46,7 @@ export class RedisKeyValue implements KeyValue {
       maxRetriesPerRequest: 0,
       commandTimeout: commandTimeoutMs,
       connectTimeout: 2 * commandTimeoutMs,
-      socketTimeout: 3 * commandTimeoutMs, // a peer that vanished without a word: TCP alone would notice after many minutes
+      disconnectTimeout: commandTimeoutMs,
       retryStrategy: (attempt) => Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)) * (0.5 + Math.random() / 2),
       disableClientInfo: true,
     };
@@ -51,7 +54,8 @@ export class RedisKeyValue implements KeyValue {
     this.redis.on('ready', () => void this.learnGeneration());
     this.redis.on('close', () => this.lost());
     this.redis.on('error', (error) => (this.reason = reasonOf(error)));
-    this.subscriber = new RedisSubscriber(() => new Redis(url, options), log);
+    this.stopHeartbeat = startHeartbeat(this.redis, 3 * commandTimeoutMs);
+    this.subscriber = new RedisSubscriber(() => new Redis(url, options), 3 * commandTimeoutMs, log);
   }
 
   /** Resolves after the first attempt to connect, successful or not: a process may start before its Redis does. */
@@ -84,22 +88,22 @@ export class RedisKeyValue implements KeyValue {
 
   async sortedAdd(key: string, entries: readonly Scored[], ttlMs: number): Promise<void> {
     if (entries.length === 0) return;
+    const scripts = [...chunksOf(entries)].map((chunk) => {
+      return [ADD, 1, this.prefix + key, wholeMs(ttlMs), ...chunk.flatMap(({ score, member }) => [score, member])] as const;
+    });
+    const [only, ...more] = scripts;
+    if (only && more.length === 0) return void (await this.ask(() => this.redis.eval(...only)));
     const transaction = this.redis.multi();
-    for (let from = 0; from < entries.length; from += CHUNK) {
-      const chunk = entries.slice(from, from + CHUNK);
-      transaction.zadd(this.prefix + key, ...chunk.flatMap(({ score, member }) => [score, member]));
-    }
-    transaction.pexpire(this.prefix + key, wholeMs(ttlMs));
-    const answers = await this.ask(() => transaction.exec());
-    for (const [error] of answers ?? []) if (error) throw toFailure(error);
+    for (const script of scripts) transaction.eval(...script);
+    await this.together(transaction);
   }
 
   async sortedRemove(key: string, members: readonly string[]): Promise<number> {
-    const chunks: Promise<number>[] = [];
-    for (let from = 0; from < members.length; from += CHUNK) {
-      chunks.push(this.ask(() => this.redis.zrem(this.prefix + key, ...members.slice(from, from + CHUNK))));
-    }
-    return (await Promise.all(chunks)).reduce((sum, removed) => sum + removed, 0);
+    if (members.length === 0) return 0;
+    if (members.length <= CHUNK) return this.ask(() => this.redis.zrem(this.prefix + key, ...members));
+    const transaction = this.redis.multi();
+    for (const chunk of chunksOf(members)) transaction.zrem(this.prefix + key, ...chunk);
+    return (await this.together(transaction)).reduce<number>((sum, removed) => sum + Number(removed), 0);
   }
 
   async sortedRange(key: string, { limit = -1, ...range }: ScoreRange & { limit?: number } = {}): Promise<Scored[]> {
@@ -131,11 +135,13 @@ export class RedisKeyValue implements KeyValue {
   }
 
   async close(): Promise<void> {
+    if (this.state === 'closed') return;
     this.state = 'closed';
     this.reason = 'closed';
+    this.stopHeartbeat();
     this.subscriber.close();
-    await this.redis.quit().catch(() => undefined); // after what is under way; a store that is away has nothing under way
-    this.redis.disconnect();
+    // After what is under way; a store that is away has nothing under way, and then there is only a reconnect to call off.
+    await this.redis.quit().catch(() => this.redis.disconnect());
   }
 
   private async ask<T>(command: () => Promise<T>): Promise<T> {
@@ -148,13 +154,25 @@ export class RedisKeyValue implements KeyValue {
     }
   }
 
+  /** The answers of a transaction, which happens as a whole; its commands can only be wrong in themselves. */
+  private async together(transaction: ChainableCommander): Promise<unknown[]> {
+    const answers = (await this.ask(() => transaction.exec())) ?? [];
+    return answers.map(([error, answer]) => {
+      if (error) throw toFailure(error);
+      return answer;
+    });
+  }
+
   private async learnGeneration(): Promise<void> {
     const generation = await this.redis.info('server').then(
       (info) => /^run_id:(\S+)/m.exec(info)?.[1],
       (error: unknown) => (error instanceof Error && error.name === 'ReplyError' ? undefined : null),
     );
     if (this.state === 'closed') return;
-    if (generation === null) return this.redis.disconnect(true);
+    if (generation === null) {
+      if (this.redis.status === 'ready') this.redis.disconnect(true); // connected, but it did not answer
+      return;
+    }
     if (this.state === 'away') this.log.info('the key-value store is back');
     this.currentGeneration = generation ?? randomUUID(); // a server that does not say: every connection counts as another life
     this.state = 'ready';
@@ -168,6 +186,10 @@ export class RedisKeyValue implements KeyValue {
     this.state = 'away';
     this.settle();
   }
+}
+
+function* chunksOf<T>(items: readonly T[]): Generator<T[]> {
+  for (let from = 0; from < items.length; from += CHUNK) yield items.slice(from, from + CHUNK);
 }
 
 const wholeMs = (ttlMs: number) => Math.max(1, Math.ceil(ttlMs));

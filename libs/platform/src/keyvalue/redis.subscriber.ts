@@ -1,19 +1,18 @@
 import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import type { Logger } from '../telemetry/log';
+import { startHeartbeat } from './heartbeat';
 import type { Listener } from './keyvalue';
-
-/** Silence means nothing on a channel, so the connection is asked now and then whether it still is one. */
-const ALIVE_EVERY_MS = 5_000;
 
 /** Listens to channels on a connection of its own, made with the first of them. What is wanted is asked for again on every connection. */
 export class RedisSubscriber {
   private readonly listeners = new Map<string, Set<Listener>>();
   private connection: Redis | undefined;
-  private alive: NodeJS.Timeout | undefined;
+  private stopHeartbeat: () => void = () => undefined;
 
   constructor(
     private readonly connect: () => Redis,
+    private readonly heartbeatMs: number,
     private readonly log: Pick<Logger, 'error'>,
   ) {}
 
@@ -34,7 +33,7 @@ export class RedisSubscriber {
   }
 
   close(): void {
-    clearInterval(this.alive);
+    this.stopHeartbeat();
     this.listeners.clear();
     this.connection?.disconnect();
   }
@@ -46,7 +45,7 @@ export class RedisSubscriber {
     });
     connection.on('error', () => undefined); // the store's other connection tells
     connection.on('message', (channel, message) => this.deliver(channel, message));
-    this.alive = setInterval(() => void connection.ping().catch(() => undefined), ALIVE_EVERY_MS).unref();
+    this.stopHeartbeat = startHeartbeat(connection, this.heartbeatMs);
     return connection;
   }
 

@@ -1,10 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from './log';
 
-/**
- * Nest's own lines on our log. Nest gives the context as the last text, and to `error` a stack before it. What Nest says without a
- * reason to worry is how it wired the modules at the start: for whoever debugs that.
- */
+/** Nest's own lines on our log, its chatter about starting up as debug lines. Nest gives the context as the last text, and to `error` a stack before it. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 

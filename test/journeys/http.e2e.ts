@@ -24,7 +24,8 @@ describe('paths', () => {
     expect(headers.location).toBe('/api/v1/auth/me?a=1&b=%20');
     await http().post('/api/v1/relay/send/').redirects(0).expect(307).expect('Location', '/api/v1/relay/send');
     await http().get('/health/').redirects(0).expect(307).expect('Location', '/health');
-    for (const path of ['//evil.example/', '/api/v1/nope/', '/\\evil.example/', '/health//']) await http().get(path).redirects(0).expect(404);
+    for (const path of ['//evil.example/', '/api/v1/nope/', '/\\evil.example/', '/health//'])
+      await http().get(path).redirects(0).expect(404);
   });
 
   it('answer HEAD where legacy does, without a body', async () => {
@@ -79,13 +80,11 @@ describe('who calls', () => {
 
 describe('pages of other origins', () => {
   const preflight = (origin: string) =>
-    http()
-      .options('/api/v1/relay/send')
-      .set({
-        Origin: origin,
-        'Access-Control-Request-Method': 'POST',
-        'Access-Control-Request-Headers': 'authorization,content-type,idempotency-key',
-      });
+    http().options('/api/v1/relay/send').set({
+      Origin: origin,
+      'Access-Control-Request-Method': 'POST',
+      'Access-Control-Request-Headers': 'authorization,content-type,idempotency-key',
+    });
 
   it('that are listed may call, with credentials; the preflight answers 200 for ten minutes', async () => {
     const { headers } = await preflight(ORIGIN).expect(200);

@@ -163,7 +163,14 @@ async function openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, 
     }) as Promise<{ role: string; is_active: boolean } | undefined>;
   });
   await keyvalue.subscribe(CALLER_CHANGED, (userId) => callers.forget(userId));
-  app.enableCors({ origin: [...settings.CORS_ORIGINS], credentials: true, maxAge: 600, optionsSuccessStatus: 200 });
+  app.enableCors({
+    origin: [...settings.CORS_ORIGINS],
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], // the plugin's own list lacks the last three
+    exposedHeaders: ['Retry-After', 'Idempotency-Key'], // a page repeats a request with them
+    maxAge: 600,
+    optionsSuccessStatus: 200,
+  });
   mountDocumentation(app, contracts, settings.PUBLIC_URL);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
   mountEdge(fastify, { contracts, dispatcher, callers, limits: new Limits(settings.RATE_LIMITS, keyvalue), metrics, log });

@@ -16,12 +16,18 @@ async function main(): Promise<void> {
   process.stdout.write(banner(settings, url, performance.now() - started));
 }
 
-/** Ctrl-C and SIGTERM stop what was started, also while it is still starting. A second signal does not wait. */
+/** One Ctrl-C arrives twice under npm: from the terminal and from npm. */
+const SAME_KEYSTROKE_MS = 1_000;
+
+/** Ctrl-C and SIGTERM stop what was started, also while it is still starting. A second one does not wait. */
 function stopOnSignal(starting: Promise<RunningServer>): void {
-  let isStopping = false;
+  let stoppingSince: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > SAME_KEYSTROKE_MS) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
     setTimeout(() => process.exit(1), GRACE_MS).unref();
     const code = signal === 'SIGINT' ? 130 : 0;
     starting

@@ -272,6 +272,21 @@ describe('a handler', () => {
     expect(await letters.replay('all')).toBe(0);
   });
 
+  it('gets even a text that PostgreSQL cannot hold as it was written, also as a dead letter', async () => {
+    const named = event('thing.happened', z.object({ n: z.number(), name: z.string() }));
+    const name = 'a\0b\ud800c';
+    const seen: unknown[] = [];
+    const choosy = subscription('choose', async ({ data }) => {
+      seen.push(data);
+      throw new Error('no');
+    });
+    start(new LocalEvents(databases(), [choosy], { ...fast, maxAttempts: 1 }));
+    await producer.database.transaction((tx) => outbox.add(tx, named, { n: 1, name }));
+    await until(isEmpty);
+    expect(seen).toEqual([{ n: 1, name }]);
+    expect(await new DeadLetters(consumer.database).list()).toMatchObject([{ event_name: 'thing.happened', attempts: 1 }]);
+  });
+
   it('goes on with its retries after a restart', async () => {
     const failing = subscription('later', () => Promise.reject(new Error('not yet')));
     const first = start(new LocalEvents(databases(), [failing], { ...fast, firstDelayMs: 50 }));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { databaseUrl, usesOwnServers } from './databases';
 import { envExample } from './env-example';
 import { listSettings } from './listing';
-import { dotEnv, loadSettings } from './settings';
+import { dotEnv, loadSettings, merged } from './settings';
 import { StartupError } from './startup-error';
 import { settingEntries } from './table';
 
@@ -154,7 +154,7 @@ describe('the list of settings', () => {
 
 describe('.env.example', () => {
   it('is what the table generates', () => {
-    expect(readFileSync('.env.example', 'utf8')).toBe(envExample());
+    expect(readFileSync(join(__dirname, '../../../../.env.example'), 'utf8')).toBe(envExample());
   });
 
   it('changes nothing when it is copied, and shows examples that are accepted', () => {
@@ -164,6 +164,13 @@ describe('.env.example', () => {
     writeFileSync(join(folder, '.env'), envExample().replace(/^#(?=[A-Z])/gm, ''));
     const all = dotEnv(folder);
     for (const [name, { schema, example }] of settingEntries) if (example) expect(schema.parse(all[name] ?? '')).toBeDefined();
+  });
+
+  it('gives way to the environment, but not to an empty text there', () => {
+    expect(loadSettings(merged({ PORT: '1', LOG_LEVEL: '' }, { PORT: '2', LOG_LEVEL: 'warn' }))).toMatchObject({
+      PORT: 1,
+      LOG_LEVEL: 'warn',
+    });
   });
 
   it('is not needed', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { databaseUrl, usesOwnServers } from './databases';
@@ -153,12 +153,14 @@ describe('the list of settings', () => {
 });
 
 describe('.env.example', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'banyan-settings-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
   it('is what the table generates', () => {
     expect(readFileSync(join(__dirname, '../../../../.env.example'), 'utf8')).toBe(envExample());
   });
 
   it('changes nothing when it is copied, and shows examples that are accepted', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'banyan-settings-'));
     writeFileSync(join(folder, '.env'), envExample());
     expect(loadSettings(dotEnv(folder))).toEqual(loadSettings({}));
     writeFileSync(join(folder, '.env'), envExample().replace(/^#(?=[A-Z])/gm, ''));

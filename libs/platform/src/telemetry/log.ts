@@ -37,7 +37,8 @@ export function createLogger({ level, traceIdOf = () => undefined, destination }
       logMethod(this: Logger, [first, ...rest]: unknown[], method: (...args: unknown[]) => void) {
         const shown = rest.map((part) => redacted(part, describe));
         // pino would make the message of an error that comes alone the message of the line.
-        if (first instanceof Error) return method.apply(this, [{ err: redacted(first, describe) }, ...(shown.length > 0 ? shown : ['failed'])]);
+        if (first instanceof Error)
+          return method.apply(this, [{ err: redacted(first, describe) }, ...(shown.length > 0 ? shown : ['failed'])]);
         return method.apply(this, [redacted(first, describe), ...shown]);
       },
     },

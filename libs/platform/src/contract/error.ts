@@ -49,7 +49,11 @@ export const KeyReused = domainError('idempotency_key_reused', {
   status: 422,
   detail: 'This Idempotency-Key was used before with another request',
 });
-export const TooManyRequests = domainError('too_many_requests', { status: 429, detail: 'Too many requests. Try again later.', retryAfterSeconds: 1 });
+export const TooManyRequests = domainError('too_many_requests', {
+  status: 429,
+  detail: 'Too many requests. Try again later.',
+  retryAfterSeconds: 1,
+});
 /** Not executed: no copy of the domain, or something it needs, can be reached. Safe to repeat. */
 export const Unavailable = domainError('unavailable', {
   status: 503,
@@ -63,5 +67,9 @@ export const DeadlineExceeded = domainError('deadline_exceeded', {
   retryAfterSeconds: 1,
 });
 export const CallTooDeep = domainError('call_too_deep', { status: 508, detail: 'Calls between services are nested too deeply' });
-export const UnknownOperation = domainError('unknown_operation', { status: 503, detail: 'This operation is not served here', retryAfterSeconds: 1 });
+export const UnknownOperation = domainError('unknown_operation', {
+  status: 503,
+  detail: 'This operation is not served here',
+  retryAfterSeconds: 1,
+});
 export const Internal = domainError('internal', { status: 500, detail: 'Internal Server Error' });

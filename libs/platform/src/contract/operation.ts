@@ -2,7 +2,10 @@ import type { z } from 'zod';
 import type { Actor, CallContext, UserActor } from './context';
 import type { ErrorDefinition } from './error';
 
-/** Who may call: anybody; a signed-in user; a user whose role is admin; other domains only (never a route). */
+/**
+ * Who may call: anybody; a signed-in user; a user whose role is admin; other domains on nobody's behalf (never a route). Without a
+ * route, `user` means: other domains, on behalf of the user whose request they serve.
+ */
 export type Access = 'public' | 'user' | 'admin' | 'internal';
 
 /**
@@ -32,11 +35,7 @@ export const put = binding('PUT', 'body');
 export const patch = binding('PATCH', 'body');
 export const del = binding('DELETE', 'query');
 
-export interface Operation<
-  I extends z.ZodType = z.ZodType,
-  O extends z.ZodType = z.ZodType,
-  A extends Access = Access,
-> {
+export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType, A extends Access = Access> {
   readonly kind: 'query' | 'command';
   /** `<domain>.<key>`; given by `contract()`. */
   readonly name: string;
@@ -74,7 +73,20 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
   draft: Draft<I, O, A>,
 ): Operation<I, O, A> {
   const { summary, http = [], access, input, output, errors = [], timeoutMs = DEFAULT_TIMEOUT_MS, limit } = draft;
-  return { kind, name: '', domain: '', summary, http: Array.isArray(http) ? http : [http as HttpBinding], access, repeatable, input, output, errors, timeoutMs, limit };
+  return {
+    kind,
+    name: '',
+    domain: '',
+    summary,
+    http: Array.isArray(http) ? http : [http as HttpBinding],
+    access,
+    repeatable,
+    input,
+    output,
+    errors,
+    timeoutMs,
+    limit,
+  };
 }
 
 /** Ask without changing anything. */
@@ -93,7 +105,8 @@ export type Input<Op> = Op extends Operation<infer I, z.ZodType, Access> ? z.out
 /** What a caller writes: before defaults and normalisation. */
 export type InputDraft<Op> = Op extends Operation<infer I, z.ZodType, Access> ? z.input<I> : never;
 export type Output<Op> = Op extends Operation<z.ZodType, infer O, Access> ? z.output<O> : never;
-type ContextOf<Op> = Op extends Operation<z.ZodType, z.ZodType, infer A> ? CallContext<A extends 'user' | 'admin' ? UserActor : Actor> : never;
+type ContextOf<Op> =
+  Op extends Operation<z.ZodType, z.ZodType, infer A> ? CallContext<A extends 'user' | 'admin' ? UserActor : Actor> : never;
 
 export interface Contract<Ops extends Readonly<Record<string, Operation>> = Readonly<Record<string, Operation>>> {
   readonly domain: string;
@@ -114,7 +127,6 @@ export function contract<const Ops extends Readonly<Record<string, Operation>>>(
     if (!ACCESS.includes(op.access)) throw new Error(`${name}: says nothing about access (${ACCESS.join(', ')})`);
     if (!REPEATABLE.includes(op.repeatable)) throw new Error(`${name}: says nothing about repeatable (${REPEATABLE.join(', ')})`);
     if (op.access === 'internal' && op.http.length > 0) throw new Error(`${name}: an internal operation has no route`);
-    if (op.access !== 'internal' && op.http.length === 0) throw new Error(`${name}: access '${op.access}' needs a route; without one it is internal`);
     for (const { path } of op.http) {
       for (const parameter of pathParameters(path)) {
         if (!(parameter in shapeOf(op.input))) throw new Error(`${name}: the path ${path} names ${parameter}, which the input lacks`);
@@ -136,7 +148,10 @@ export function shapeOf(input: z.ZodType): Readonly<Record<string, z.ZodType>> {
 
 /** What a controller must have: one method per operation. */
 export type Handlers<C extends Contract> = {
-  [K in keyof C['operations']]: (input: Input<C['operations'][K]>, context: ContextOf<C['operations'][K]>) => Promise<Output<C['operations'][K]>>;
+  [K in keyof C['operations']]: (
+    input: Input<C['operations'][K]>,
+    context: ContextOf<C['operations'][K]>,
+  ) => Promise<Output<C['operations'][K]>>;
 };
 
 export interface CallOptions {

@@ -2,7 +2,11 @@ import { z } from 'zod';
 
 /** Lower case with dashes; anything else in hexadecimal of that length is brought to that form, as the legacy server does. */
 export function normaliseUuid(text: string): string {
-  const bare = text.trim().replace(/^urn:uuid:/i, '').replace(/[{}-]/g, '').toLowerCase();
+  const bare = text
+    .trim()
+    .replace(/^urn:uuid:/i, '')
+    .replace(/[{}-]/g, '')
+    .toLowerCase();
   return /^[0-9a-f]{32}$/.test(bare) ? bare.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5') : text;
 }
 
@@ -34,7 +38,8 @@ export function Text({ min = 0, max }: { min?: number; max: number }) {
     .superRefine((text, ctx) => {
       if (text.length < min || (text.length < 2 * min && [...text].length < min))
         ctx.addIssue(fault('string_too_short', `String should have at least ${min} character${min === 1 ? '' : 's'}`, { min_length: min }));
-      if (longerThan(text, max)) ctx.addIssue(fault('string_too_long', `String should have at most ${max} characters`, { max_length: max }));
+      if (longerThan(text, max))
+        ctx.addIssue(fault('string_too_long', `String should have at most ${max} characters`, { max_length: max }));
       if (text.includes('\0')) ctx.addIssue(fault('string_unicode', 'String should not contain a NUL character'));
       if (!text.isWellFormed()) ctx.addIssue(fault('string_unicode', 'String should be valid Unicode'));
     })
@@ -70,7 +75,8 @@ export function OpaqueObjects({ maxItems, maxBytes }: { maxItems: number; maxByt
       if (items.length > maxItems) ctx.addIssue(fault('too_long', `List should have at most ${maxItems} items`, { max_length: maxItems }));
       const why = jsonFault(items);
       if (why) ctx.addIssue(fault('json_value', why));
-      else if (JSON.stringify(items).length > maxBytes) ctx.addIssue(fault('too_long', `List should have at most ${maxBytes} bytes of JSON`));
+      else if (JSON.stringify(items).length > maxBytes)
+        ctx.addIssue(fault('too_long', `List should have at most ${maxBytes} bytes of JSON`));
     })
     .meta({ maxItems });
 }

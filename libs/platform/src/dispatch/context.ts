@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Actor, CallContext, SystemActor } from '../contract';
+import type { Actor, CallContext, SystemActor, Trace } from '../contract';
 import { newTrace } from '../telemetry/trace';
 
 const storage = new AsyncLocalStorage<CallContext<Actor>>();
@@ -14,7 +14,11 @@ export function inContext<T>(context: CallContext<Actor>, work: () => T): T {
 }
 
 /** Start a chain of calls that no request caused: an event, a timer, a command line. `key` names what caused it, so that a repeat repeats. */
-export function asSystem<T>(name: string, { key, timeoutMs = 10_000 }: { key: string; timeoutMs?: number }, work: () => T): T {
+export function asSystem<T>(
+  name: string,
+  { key, timeoutMs = 10_000, trace = newTrace() }: { key: string; timeoutMs?: number; trace?: Trace },
+  work: () => T,
+): T {
   const actor: SystemActor = { kind: 'system', name };
-  return storage.run({ actor, key, deadline: Date.now() + timeoutMs, depth: 0, trace: newTrace() }, work);
+  return storage.run({ actor, key, deadline: Date.now() + timeoutMs, depth: 0, trace }, work);
 }

@@ -40,7 +40,11 @@ function describe(issue: z.core.$ZodIssue, offending: unknown): { type: string; 
       if (issue.format === 'guid' || issue.format === 'uuid') return { type: 'uuid_parsing', msg: 'Input should be a valid UUID' };
       return { type: 'value_error', msg: issue.message };
     case 'too_small':
-      return { type: 'greater_than_equal', msg: `Input should be greater than or equal to ${issue.minimum}`, ctx: { ge: Number(issue.minimum) } };
+      return {
+        type: 'greater_than_equal',
+        msg: `Input should be greater than or equal to ${issue.minimum}`,
+        ctx: { ge: Number(issue.minimum) },
+      };
     case 'too_big':
       return { type: 'less_than_equal', msg: `Input should be less than or equal to ${issue.maximum}`, ctx: { le: Number(issue.maximum) } };
     case 'custom': {
@@ -63,7 +67,10 @@ const TYPES: Readonly<Record<string, { type: string; msg: string }>> = {
 };
 
 function valueAt(input: unknown, loc: readonly (string | number)[]): unknown {
-  return loc.reduce<unknown>((value, key) => (typeof value === 'object' && value !== null ? (value as Record<string | number, unknown>)[key] : undefined), input);
+  return loc.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? (value as Record<string | number, unknown>)[key] : undefined),
+    input,
+  );
 }
 
 /** The offending value is repeated to help a developer, never a secret and never at length. */
@@ -72,5 +79,9 @@ function shorten(value: unknown, key: string): unknown {
   if (typeof value === 'string') return value.length > 100 ? `${value.slice(0, 100).toWellFormed()}…` : value.toWellFormed();
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  return Object.fromEntries(Object.keys(value).slice(0, 20).map((name) => [name.slice(0, 100).toWellFormed(), '…']));
+  return Object.fromEntries(
+    Object.keys(value)
+      .slice(0, 20)
+      .map((name) => [name.slice(0, 100).toWellFormed(), '…']),
+  );
 }

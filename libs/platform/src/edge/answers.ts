@@ -13,11 +13,22 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   const answer = toDomainError(error);
   const { trace } = request;
   if (answer.status >= 500) {
-    log.error({ err: answer.code === Internal.code ? error : (answer.cause ?? answer), code: answer.code, method: request.method, route: request.routeOptions.url, trace_id: trace?.traceId }, 'request failed');
+    log.error(
+      {
+        err: answer.code === Internal.code ? error : (answer.cause ?? answer),
+        code: answer.code,
+        method: request.method,
+        route: request.routeOptions.url,
+        trace_id: trace?.traceId,
+      },
+      'request failed',
+    );
   }
   if (answer.retryAfterSeconds !== undefined) reply.header('Retry-After', String(answer.retryAfterSeconds));
   if (answer.status >= 500 && request.idempotencyKey) reply.header('Idempotency-Key', request.idempotencyKey);
-  return reply.code(answer.status).send({ detail: detailOf(answer), code: answer.code, ...(trace ? { trace_id: trace.traceId } : {}), ...answer.extra });
+  return reply
+    .code(answer.status)
+    .send({ detail: detailOf(answer), code: answer.code, ...(trace ? { trace_id: trace.traceId } : {}), ...answer.extra });
 }
 
 function detailOf(answer: DomainError): string {

@@ -22,7 +22,9 @@ export function acceptJsonBodies(server: FastifyInstance): void {
 function parseJson(text: string): unknown {
   if (text.trim() === '') return undefined;
   if (isDeeper(text, MAX_JSON_DEPTH)) {
-    throw InvalidInput({ errors: [{ type: 'json_invalid', loc: ['body'], msg: `JSON should not be nested deeper than ${MAX_JSON_DEPTH} levels` }] });
+    throw InvalidInput({
+      errors: [{ type: 'json_invalid', loc: ['body'], msg: `JSON should not be nested deeper than ${MAX_JSON_DEPTH} levels` }],
+    });
   }
   try {
     return JSON.parse(text);

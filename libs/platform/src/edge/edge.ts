@@ -40,7 +40,7 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
 export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
   const { metrics, log, limits } = parts;
   acceptJsonBodies(server);
-  server.decorateRequest('actor', null as unknown as Actor);
+  server.decorateRequest('actor', null as never);
   server.decorateRequest('trace', undefined);
   server.decorateRequest('idempotencyKey', '');
   server.addHook('onRequest', (request, _reply, done) => {
@@ -55,7 +55,16 @@ export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
   });
   server.addHook('onResponse', (request, reply, done) => {
     metrics.observeHttp(request.method, request.routeOptions.url ?? 'unknown', reply.statusCode);
-    log.debug({ method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), trace_id: request.trace?.traceId }, 'request');
+    log.debug(
+      {
+        method: request.method,
+        route: request.routeOptions.url,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        trace_id: request.trace?.traceId,
+      },
+      'request',
+    );
     done();
   });
   server.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
@@ -97,14 +106,20 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
 function keyOf(header: string | string[] | undefined): string {
   if (header === undefined) return randomUUID();
   if (typeof header === 'string' && IDEMPOTENCY_KEY.test(header)) return header;
-  throw InvalidInput({ errors: [{ type: 'value_error', loc: ['header', 'Idempotency-Key'], msg: 'should be 1 to 200 printable ASCII characters' }] });
+  throw InvalidInput({
+    errors: [{ type: 'value_error', loc: ['header', 'Idempotency-Key'], msg: 'should be 1 to 200 printable ASCII characters' }],
+  });
 }
 
 /** Path, then query or body: one object, as the contract's input wants it. Of a repeated query key the last one counts. */
 function argumentsOf(request: FastifyRequest, inPath: readonly string[], argumentsIn: 'query' | 'body'): Record<string, unknown> {
   const source = argumentsIn === 'query' ? request.query : (request.body ?? {});
   if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    throw InvalidInput({ errors: [{ type: 'model_attributes_type', loc: ['body'], msg: 'Input should be a valid dictionary or object to extract fields from' }] });
+    throw InvalidInput({
+      errors: [
+        { type: 'model_attributes_type', loc: ['body'], msg: 'Input should be a valid dictionary or object to extract fields from' },
+      ],
+    });
   }
   const input: Record<string, unknown> = { ...source };
   if (argumentsIn === 'query') for (const [name, value] of Object.entries(input)) if (Array.isArray(value)) input[name] = value.at(-1);
@@ -114,7 +129,10 @@ function argumentsOf(request: FastifyRequest, inPath: readonly string[], argumen
 
 /** A fault of an input is told where the client put it. */
 function locate(error: unknown, inPath: readonly string[], argumentsIn: 'query' | 'body'): unknown {
-  const faults = (error as { code?: unknown; extra?: { errors?: readonly Fault[] } }).code === InvalidInput.code ? (error as { extra?: { errors?: readonly Fault[] } }).extra?.errors : undefined;
+  const faults =
+    (error as { code?: unknown; extra?: { errors?: readonly Fault[] } }).code === InvalidInput.code
+      ? (error as { extra?: { errors?: readonly Fault[] } }).extra?.errors
+      : undefined;
   if (!faults) return error;
   return InvalidInput({
     errors: faults.map((fault) => ({ ...fault, loc: [inPath.includes(String(fault.loc[0])) ? 'path' : argumentsIn, ...fault.loc] })),
@@ -128,7 +146,7 @@ function answerUnknownPaths(server: FastifyInstance, routes: readonly Route[]): 
     ...['/', '/health', '/favicon.ico'].map((path) => ({ method: 'GET', path })),
   ]);
   server.route({
-    method: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'],
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'], // OPTIONS is answered by the CORS plugin
     url: '/*',
     handler: (request, reply): FastifyReply => {
       const [path = '/', query] = request.url.split(/\?(.*)/s);
@@ -139,7 +157,10 @@ function answerUnknownPaths(server: FastifyInstance, routes: readonly Route[]): 
       }
       const other = known.otherForm(path);
       if (!other || other.startsWith('//')) throw NotFound();
-      return reply.code(307).header('Location', query === undefined ? other : `${other}?${query}`).send();
+      return reply
+        .code(307)
+        .header('Location', query === undefined ? other : `${other}?${query}`)
+        .send();
     },
   });
 }

@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import { type Contract, DeadlineExceeded, type ErrorDefinition, InvalidToken, NotAuthenticated, pathParameters, shapeOf, TooManyRequests, Unavailable } from '../contract';
+import {
+  type Contract,
+  DeadlineExceeded,
+  type ErrorDefinition,
+  InvalidToken,
+  NotAuthenticated,
+  pathParameters,
+  shapeOf,
+  TooManyRequests,
+  Unavailable,
+} from '../contract';
 import { InvalidInput } from '../dispatch/faults';
 import { type Route, routesOf } from './paths';
 
@@ -46,7 +56,9 @@ function describe({ operation, binding }: Route): Json {
   const others = Object.keys(shapeOf(operation.input)).filter((name) => !inPath.includes(name));
   const parameters = [
     ...inPath.map((name) => ({ name, in: 'path', required: true, schema: properties[name] })),
-    ...(binding.argumentsIn === 'query' ? others.map((name) => ({ name, in: 'query', required: required.includes(name), schema: properties[name] })) : []),
+    ...(binding.argumentsIn === 'query'
+      ? others.map((name) => ({ name, in: 'query', required: required.includes(name), schema: properties[name] }))
+      : []),
     ...(operation.repeatable === 'by-key' ? [IDEMPOTENCY_KEY] : []),
   ];
   const body = binding.argumentsIn === 'body' && others.length > 0 ? bodyOf(properties, others, required) : undefined;
@@ -91,7 +103,8 @@ function bodyOf(properties: Record<string, Json>, names: readonly string[], requ
 
 /** One entry per status, naming every code that comes with it. */
 function errorResponses(errors: readonly ErrorDefinition[]): Record<string, Json> {
-  const byStatus = Map.groupBy(errors, ({ status }) => status);
+  const byStatus = new Map<number, ErrorDefinition[]>();
+  for (const error of errors) byStatus.set(error.status, [...(byStatus.get(error.status) ?? []), error]);
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [
       String(status),

@@ -1,0 +1,24 @@
+import type { DomainName } from '@banyan/domains';
+import { AuthModule } from '@banyan/auth/auth.module';
+import { authContract } from '@banyan/auth/contract';
+import { messageContract } from '@banyan/message/contract';
+import { MessageModule } from '@banyan/message/message.module';
+import type { Contract } from '@banyan/platform/contract';
+import { relayContract } from '@banyan/relay/contract';
+import { RelayModule } from '@banyan/relay/relay.module';
+import { userContract } from '@banyan/user/contract';
+import { UserModule } from '@banyan/user/user.module';
+import { websocketContract } from '@banyan/websocket/contract';
+import { WebsocketModule } from '@banyan/websocket/websocket.module';
+import type { Type } from '@nestjs/common';
+
+/** Each domain's contract, which every process knows, and the module that serves it. */
+export const domainTable: Readonly<Record<DomainName, { readonly contract: Contract; readonly module: Type }>> = {
+  auth: { contract: authContract, module: AuthModule },
+  user: { contract: userContract, module: UserModule },
+  message: { contract: messageContract, module: MessageModule },
+  relay: { contract: relayContract, module: RelayModule },
+  websocket: { contract: websocketContract, module: WebsocketModule },
+};
+
+export const contracts = Object.values(domainTable).map(({ contract }) => contract);

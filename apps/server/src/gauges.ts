@@ -1,0 +1,33 @@
+import type { Metrics, Sample } from '@banyan/platform/telemetry/metrics';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
+import type { Pool } from 'pg';
+import type { Storage } from './storage';
+
+/** What is asked when somebody reads the metrics: outboxes and pools of every domain here. */
+export function publishGauges(metrics: Metrics, { databases, sources }: Storage): void {
+  const perDomain =
+    (value: (outbox: { pending(): Promise<number>; oldestAgeMs(): Promise<number> }) => Promise<number>) => (): Promise<Sample[]> =>
+      Promise.all([...databases.entries()].map(async ([domain, { outbox }]) => ({ labels: { domain }, value: await value(outbox) })));
+  metrics.gauge(
+    'banyan_outbox_pending',
+    'Events that wait to be published, up to 100,000.',
+    ['domain'],
+    perDomain((outbox) => outbox.pending()),
+  );
+  metrics.gauge(
+    'banyan_outbox_age_seconds',
+    'How long the oldest event has waited.',
+    ['domain'],
+    perDomain(async (outbox) => (await outbox.oldestAgeMs()) / 1000),
+  );
+  metrics.gauge('banyan_pool_connections', 'Connections to a domain’s database.', ['domain', 'state'], () =>
+    [...sources].flatMap(([domain, source]) => {
+      const { totalCount, idleCount, waitingCount } = (source.driver as PostgresDriver).master as Pool;
+      return [
+        { labels: { domain, state: 'open' }, value: totalCount },
+        { labels: { domain, state: 'idle' }, value: idleCount },
+        { labels: { domain, state: 'wanted' }, value: waitingCount },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,195 @@
+import type { AddressInfo } from 'node:net';
+import { caller, AccountNotFound } from '@banyan/auth/contract';
+import { jwtSecret } from '@banyan/platform/config/jwt-secret';
+import { StartupError } from '@banyan/platform/config/startup-error';
+import type { Settings } from '@banyan/platform/config/table';
+import { isError } from '@banyan/platform/contract';
+import type { Carrier } from '@banyan/platform/dispatch/carrier';
+import { asSystem, currentContext } from '@banyan/platform/dispatch/context';
+import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
+import { LocalCarrier } from '@banyan/platform/dispatch/local.carrier';
+import { Routes } from '@banyan/platform/dispatch/routes';
+import { KeepErrors, OperationServer } from '@banyan/platform/dispatch/server';
+import { answerError } from '@banyan/platform/edge/answers';
+import { BODY_LIMIT_BYTES } from '@banyan/platform/edge/body';
+import { Callers } from '@banyan/platform/edge/callers';
+import { mountEdge } from '@banyan/platform/edge/edge';
+import { Limits } from '@banyan/platform/edge/limits';
+import { mountProbes } from '@banyan/platform/edge/probes';
+import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/edge/service-routes';
+import { TokenVerifier } from '@banyan/platform/edge/token';
+import { LocalEvents } from '@banyan/platform/events/local-events';
+import { discoverSubscriptions } from '@banyan/platform/events/subscriptions';
+import { InProcessKeyValue } from '@banyan/platform/keyvalue/in-process.keyvalue';
+import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import { RedisKeyValue } from '@banyan/platform/keyvalue/redis.keyvalue';
+import { PlatformModule } from '@banyan/platform/nest/platform.module';
+import { createLogger, type Logger } from '@banyan/platform/telemetry/log';
+import { Metrics } from '@banyan/platform/telemetry/metrics';
+import { NestLogger } from '@banyan/platform/telemetry/nest-logger';
+import { parseTraceparent } from '@banyan/platform/telemetry/trace';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner, NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import { CALLER_CHANGED, CallerChanges } from './caller-changes';
+import { contracts, domainTable } from './domains';
+import { publishGauges } from './gauges';
+import { Maintenance } from './maintenance';
+import { openStorage, type Storage } from './storage';
+
+export interface RunningServer {
+  /** e.g. `http://127.0.0.1:8000` */
+  readonly url: string;
+  readonly app: NestFastifyApplication;
+  /** Not ready, stop taking, finish, flush, leave. */
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly log?: Logger;
+  /** Tests put a carrier in front that holds calls to what a real one demands. */
+  readonly wrapCarrier?: (carrier: Carrier) => Carrier;
+}
+
+/** Whatever a request sends after this long is not waited for. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** The one program. What it serves (edge, domains) is a setting. @throws StartupError */
+export async function startServer(
+  settings: Settings,
+  { log = logFor(settings), wrapCarrier = (carrier) => carrier }: ServerOptions = {},
+): Promise<RunningServer> {
+  const secret = await jwtSecret(settings);
+  const metrics = new Metrics();
+  const storage = await openStorage(settings, log);
+  const keyvalue = settings.REDIS_URL ? await RedisKeyValue.open(settings.REDIS_URL, { log }) : new InProcessKeyValue();
+  try {
+    const served = settings.SERVE.domains.map((domain) => domainTable[domain]);
+    const server = new OperationServer(served.map(({ contract }) => contract));
+    const dispatcher = new Dispatcher(new Routes(settings.ROUTES), { local: wrapCarrier(new LocalCarrier(server)) }, metrics);
+    const app = await createApp(settings, log, [
+      PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts }),
+      ...served.map(({ module }) => module),
+      { module: CallerChanges, providers: [CallerChanges] },
+    ]);
+    const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+    let isDraining = false;
+    const checks = Object.fromEntries(
+      [...storage.sources].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]),
+    );
+    mountProbes(fastify, { checks, isDraining: () => isDraining, metrics });
+    publishGauges(metrics, storage);
+    if (settings.SERVE.edge) await openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, metrics, log });
+    app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
+    await app.init();
+    await app.startAllMicroservices();
+    const events = startEvents(app, storage);
+    const maintenance = new Maintenance(storage.databases, dispatcher, settings.SERVE.domains, log);
+    maintenance.start();
+    const url = await listen(app, settings);
+    return {
+      url,
+      app,
+      stop: async () => {
+        isDraining = true;
+        await maintenance.stop();
+        await app.close();
+        await events.stop();
+        await keyvalue.close();
+        await storage.close();
+      },
+    };
+  } catch (error) {
+    await keyvalue.close();
+    await storage.close();
+    throw error;
+  }
+}
+
+function logFor({ LOG_LEVEL }: Settings): Logger {
+  return createLogger({ level: LOG_LEVEL, traceIdOf: () => currentContext()?.trace.traceId });
+}
+
+/** Nest would answer unknown paths and errors in its own words; the edge has legacy's. */
+class Adapter extends FastifyAdapter {
+  override setErrorHandler(): never {
+    return undefined as never;
+  }
+
+  override setNotFoundHandler(): never {
+    return undefined as never;
+  }
+}
+
+async function createApp(settings: Settings, log: Logger, imports: (Type | DynamicModule)[]): Promise<NestFastifyApplication> {
+  const options: FastifyServerOptions = {
+    trustProxy: settings.TRUSTED_PROXIES.length > 0 ? [...settings.TRUSTED_PROXIES] : false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 500 },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void answerError(error, request as never, reply as never, log),
+  };
+  const adapter = new Adapter(options);
+  const app = await NestFactory.create<NestFastifyApplication>({ module: class Root {}, imports }, adapter, {
+    logger: new NestLogger(log),
+    bodyParser: false,
+    abortOnError: false,
+  });
+  app.useGlobalFilters(new KeepErrors());
+  return app;
+}
+
+interface EdgeWiring {
+  readonly app: NestFastifyApplication;
+  readonly fastify: FastifyInstance;
+  readonly settings: Settings;
+  readonly secret: string;
+  readonly dispatcher: Dispatcher;
+  readonly keyvalue: KeyValue;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+async function openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, metrics, log }: EdgeWiring): Promise<void> {
+  const callers = new Callers(new TokenVerifier(secret), async (userId) => {
+    const asked = dispatcher.callFromEdge(caller, { user_id: userId }, { actor: { kind: 'system', name: 'edge' }, key: 'caller' });
+    return asked.catch((error: unknown) => {
+      if (isError(error, AccountNotFound)) return undefined;
+      throw error;
+    }) as Promise<{ role: string; is_active: boolean } | undefined>;
+  });
+  await keyvalue.subscribe(CALLER_CHANGED, (userId) => callers.forget(userId));
+  app.enableCors({ origin: [...settings.CORS_ORIGINS], credentials: true, maxAge: 600, optionsSuccessStatus: 200 });
+  mountDocumentation(app, contracts, settings.PUBLIC_URL);
+  mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
+  mountEdge(fastify, { contracts, dispatcher, callers, limits: new Limits(settings.RATE_LIMITS, keyvalue), metrics, log });
+}
+
+function startEvents(app: NestFastifyApplication, { databases }: Storage): LocalEvents {
+  const subscriptions = discoverSubscriptions(app.get(DiscoveryService), app.get(MetadataScanner));
+  const events = new LocalEvents(new Map([...databases.entries()].map(([domain, { database }]) => [domain, database])), subscriptions, {
+    around: ({ id, subscription, trace }, work) =>
+      asSystem(subscription, { key: `${id}/${subscription}`, trace: parseTraceparent(trace ?? undefined) }, work),
+  });
+  events.start();
+  return events;
+}
+
+async function listen(app: NestFastifyApplication, { PORT, BIND }: Settings): Promise<string> {
+  try {
+    await app.listen({ port: PORT, host: BIND });
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'EADDRINUSE') throw new StartupError(`Port ${PORT} is taken; set PORT to another one, or stop what uses it.`);
+    if (code === 'EACCES') throw new StartupError(`This user may not use port ${PORT}; set PORT to one above 1023.`);
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new StartupError(`BIND should be an address of this machine; ${BIND} is not.`);
+    throw error;
+  }
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  return `http://${BIND === '0.0.0.0' || BIND === '::' ? 'localhost' : BIND.includes(':') ? `[${BIND}]` : BIND}:${port}`;
+}

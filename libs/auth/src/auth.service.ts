@@ -1,0 +1,134 @@
+import { type ClientOf, type Input, isError, type Output } from '@banyan/platform/contract';
+import { Database } from '@banyan/platform/database/database';
+import { findAnswer, type KeyedRequest, once } from '@banyan/platform/database/request-keys';
+import { Client } from '@banyan/platform/dispatch/client';
+import { Outbox } from '@banyan/platform/events/outbox';
+import { InjectLog } from '@banyan/platform/nest/inject';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import { type Profile, userContract, UserNotFound } from '@banyan/user/contract';
+import { Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { type Account, AuthStore } from './auth.store';
+import { AccountNotFound, AlreadyRegistered, InvalidCredentials, type me, type register, userRegistered } from './contract';
+import { OneAtATime } from './one-at-a-time';
+import { Passwords } from './passwords';
+import { AccessTokens } from './access-tokens';
+
+/** Whoever registers has no id yet; his key is kept under this one, and is worth nothing without his password. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+const KEY_LIFE_MS = 24 * 3_600_000;
+
+@Injectable()
+export class AuthService {
+  private readonly registering = new OneAtATime();
+
+  constructor(
+    private readonly store: AuthStore,
+    private readonly database: Database,
+    private readonly outbox: Outbox,
+    private readonly passwords: Passwords,
+    private readonly tokens: AccessTokens,
+    @InjectLog() private readonly log: Logger,
+    @Client(userContract) private readonly users: ClientOf<typeof userContract>,
+  ) {}
+
+  /** A crowd that registers one address at once waits here for the first, instead of hashing a password each. */
+  register(draft: Input<typeof register>, key: string) {
+    return this.registering.run(draft.email, () => this.registerOne(draft, key));
+  }
+
+  /** The hash of a password takes long, so it is made before the transaction; the unique columns decide who is first. */
+  private async registerOne(draft: Input<typeof register>, key: string) {
+    const { email, username, password } = draft;
+    const full_name = draft.full_name ?? null;
+    const public_key = draft.public_key || null;
+    const request = { userId: NOBODY, key, operation: 'auth.register', body: { email, username }, ttlMs: KEY_LIFE_MS };
+    const taken = await this.store.findTaken(email, username);
+    if (taken) return this.registeredBefore(taken, request, password);
+    const password_hash = await this.passwords.hash(password);
+    const account = await this.database.transaction((tx) =>
+      once(tx, request, async () => {
+        const made = await this.store.insertOnce(tx, { id: uuidv7(), email, username, password_hash });
+        if (!made) throw AlreadyRegistered();
+        const { id: user_id, created_at } = made;
+        await this.outbox.add(tx, userRegistered, { user_id, email, username, full_name, public_key, created_at }, { key: user_id });
+        return { id: user_id, created_at };
+      }),
+    );
+    return this.registered({ ...account, email, username, role: 'user', is_active: true, is_verified: false }, { full_name, public_key });
+  }
+
+  /** Taken by this very request, whose answer was lost? Its key says so, and the password proves that it is the same person. */
+  private async registeredBefore(taken: Account, request: KeyedRequest, password: string) {
+    const before = await findAnswer<{ id: string }>(this.database, request);
+    if (before?.id !== taken.id || !(await this.passwords.verify(password, taken.password_hash))) throw AlreadyRegistered();
+    return this.registered(taken, { full_name: null, public_key: null });
+  }
+
+  private async registered(
+    account: Omit<Account, 'password_hash'>,
+    { full_name, public_key }: { full_name: string | null; public_key: string | null },
+  ) {
+    const { id, email, username, created_at } = account;
+    const profile = await this.users
+      .createProfile({ user_id: id, email, username, full_name, public_key, created_at })
+      .catch((error: unknown) => {
+        this.log.warn({ err: error, user_id: id }, 'profile not made at registration; its event makes it');
+        return undefined;
+      });
+    return {
+      access_token: this.tokens.issue(id),
+      token_type: 'bearer' as const,
+      user: {
+        id,
+        email,
+        username,
+        full_name: profile?.full_name ?? full_name,
+        public_key: profile?.public_key ?? public_key ?? Buffer.from(`pubkey_${username}`).toString('base64'),
+        is_active: true,
+        role: account.role,
+        avatar_url: null,
+        created_at,
+      },
+    };
+  }
+
+  async login(email: string, password: string) {
+    const account = await this.store.findByEmail(email);
+    const isRight = await this.passwords.verify(password, account?.password_hash);
+    if (!account || !isRight || !account.is_active) throw InvalidCredentials();
+    const { full_name, public_key } = await this.profileOf(account);
+    const { id, username, is_active, role } = account;
+    return {
+      access_token: this.tokens.issue(id),
+      token_type: 'bearer' as const,
+      user: { id, email: account.email, username, full_name, public_key, is_active, role },
+    };
+  }
+
+  async getMe(userId: string): Promise<Output<typeof me>> {
+    const account = await this.get(userId);
+    const { full_name, public_key, avatar_url, bio } = await this.profileOf(account);
+    const { id, email, username, is_active, is_verified, created_at, role } = account;
+    return { id, email, username, full_name, is_active, avatar_url, bio, is_verified, created_at, public_key, role };
+  }
+
+  async getCaller(userId: string) {
+    const { role, is_active } = await this.get(userId);
+    return { role, is_active };
+  }
+
+  /** The profile follows the account by a call and by an event; who signs in between the two still gets his. */
+  private async profileOf({ id, email, username, created_at }: Account): Promise<Profile> {
+    return this.users.profile({ user_id: id }).catch((error: unknown) => {
+      if (!isError(error, UserNotFound)) throw error;
+      return this.users.createProfile({ user_id: id, email, username, full_name: null, public_key: null, created_at });
+    });
+  }
+
+  private async get(userId: string): Promise<Account> {
+    const account = await this.store.find(userId);
+    if (!account) throw AccountNotFound();
+    return account;
+  }
+}

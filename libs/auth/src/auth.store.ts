@@ -1,0 +1,52 @@
+import { Database, type Transaction } from '@banyan/platform/database/database';
+import { sql } from '@banyan/platform/database/sql';
+import { Injectable } from '@nestjs/common';
+
+export interface Account {
+  readonly id: string;
+  readonly email: string;
+  readonly username: string;
+  readonly password_hash: string;
+  readonly role: string;
+  readonly is_active: boolean;
+  readonly is_verified: boolean;
+  readonly created_at: string;
+}
+
+@Injectable()
+export class AuthStore {
+  constructor(private readonly database: Database) {}
+
+  async find(userId: string): Promise<Account | undefined> {
+    const [row] = await this.database.query<Account>(sql`
+      SELECT id, email, username, password_hash, role, is_active, is_verified, created_at FROM banyan_auth.users WHERE id = ${userId}`);
+    return row;
+  }
+
+  /** Exact comparison: addresses are normalised before they are kept and before they are looked for. */
+  async findByEmail(email: string): Promise<Account | undefined> {
+    const [row] = await this.database.query<Account>(sql`
+      SELECT id, email, username, password_hash, role, is_active, is_verified, created_at FROM banyan_auth.users WHERE email = ${email}`);
+    return row;
+  }
+
+  /** An account that has this address or this name; the one with the address, if there are two. */
+  async findTaken(email: string, username: string): Promise<Account | undefined> {
+    const [row] = await this.database.query<Account>(sql`
+      SELECT id, email, username, password_hash, role, is_active, is_verified, created_at FROM banyan_auth.users
+      WHERE email = ${email} OR username = ${username} ORDER BY email = ${email} DESC LIMIT 1`);
+    return row;
+  }
+
+  /** Nothing comes back if the address or the name was taken meanwhile. */
+  async insertOnce(
+    tx: Transaction,
+    draft: { id: string; email: string; username: string; password_hash: string },
+  ): Promise<{ id: string; created_at: string } | undefined> {
+    const [row] = await tx.query<{ id: string; created_at: string }>(sql`
+      INSERT INTO banyan_auth.users (id, email, username, password_hash)
+      VALUES (${draft.id}, ${draft.email}, ${draft.username}, ${draft.password_hash})
+      ON CONFLICT DO NOTHING RETURNING id, created_at`);
+    return row;
+  }
+}

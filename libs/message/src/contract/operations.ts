@@ -1,0 +1,126 @@
+import { command, contract, del, get, Int, post, put, query, Timestamp, Uuid } from '@banyan/platform/contract';
+import { z } from 'zod';
+import { MessageNotFound, NotTheRecipient, NotTheSender, OnlySenderDeletesForBoth, RecipientNotFound } from './errors';
+import { cryptoFields, Draft, Envelope, Message, QueuedMessage, SessionKey, Signatures } from './types';
+
+/** The longest that a message may wait, and the earliest past in which it may expire: a century. */
+const TTL_LIMIT_DAYS = 36_500;
+
+/**
+ * Store a message from the caller to `recipient_id`; it waits in no queue, the recipient finds it in the conversation. Under the
+ * same key: the first message, never a second one.
+ */
+export const send = command({
+  summary: 'Store a message.',
+  http: post('/messages/send'),
+  access: 'user',
+  repeatable: 'by-key',
+  input: z.object({
+    sender_id: Uuid,
+    recipient_id: Uuid,
+    encrypted_content: Envelope,
+    encrypted_session_key: SessionKey,
+    sender_encrypted_content: Envelope.nullish(),
+    ...cryptoFields,
+    signatures: Signatures.nullish(),
+  }),
+  output: Message,
+  errors: [NotTheSender, RecipientNotFound],
+});
+
+/**
+ * The messages between the caller and another user, oldest first, complete; or the newest `limit` of them, and those before the
+ * message `before`. Empty for an unknown user.
+ */
+export const conversation = query({
+  summary: 'The messages between the caller and another user, oldest first.',
+  http: get('/messages/conversation/{other_user_id}'),
+  access: 'user',
+  input: z.object({ other_user_id: Uuid, limit: Int({ min: 1, max: 1_000 }).nullish(), before: Uuid.nullish() }),
+  output: z.array(Message),
+  timeoutMs: 5_000,
+});
+
+export const markRead = command({
+  summary: 'Mark a message as read; only its recipient can.',
+  http: put('/messages/{message_id}/read'),
+  access: 'user',
+  repeatable: 'yes',
+  input: z.object({ message_id: Uuid }),
+  output: z.object({ status: z.literal('Message marked as read') }),
+  errors: [MessageNotFound, NotTheRecipient],
+});
+
+/** For oneself (`me`) it is hidden; for `both`, which only the sender can, its content is erased and it leaves the recipient's queue. */
+export const remove = command({
+  summary: 'Delete a message for oneself or for both sides.',
+  http: del('/messages/{message_id}'),
+  access: 'user',
+  repeatable: 'yes',
+  input: z.object({ message_id: Uuid, for: z.enum(['me', 'both']).default('me') }),
+  output: z.object({ status: z.literal('Message deleted') }),
+  errors: [MessageNotFound, OnlySenderDeletesForBoth],
+});
+
+/**
+ * Store a message from the caller and put it into the recipient's queue for `ttl_days` (0 and null mean 7, a negative one is
+ * expired at once). Under the same key: the first message, never a second one.
+ *
+ * @returns its place in the queue (`position`) rises with the order in which messages were stored
+ */
+export const accept = command({
+  summary: "Store a message and put it into the recipient's queue.",
+  access: 'user',
+  repeatable: 'by-key',
+  input: Draft.extend({ ttl_days: Int({ min: -TTL_LIMIT_DAYS, max: TTL_LIMIT_DAYS }).nullish() }),
+  output: z.object({ message_id: Uuid, position: z.int(), created_at: Timestamp, expires_at: Timestamp }),
+  errors: [RecipientNotFound],
+});
+
+/** The caller's queue in its order, up to 5,000 messages. Each answer counts as one more attempt to deliver. */
+export const pending = command({
+  summary: "The caller's queue.",
+  access: 'user',
+  repeatable: 'yes',
+  input: z.object({}),
+  output: z.object({ messages: z.array(QueuedMessage.extend({ position: z.int() })), complete: z.boolean() }),
+  timeoutMs: 5_000,
+});
+
+/** Take a message out of the caller's queue; it stays in the conversation. Not found: not his, acknowledged before, or expired. */
+export const acknowledge = command({
+  summary: "Take a message out of the caller's queue.",
+  access: 'user',
+  repeatable: 'yes',
+  input: z.object({ message_id: Uuid }),
+  output: z.object({ found: z.boolean() }),
+});
+
+export const queueStats = query({
+  summary: 'How many messages wait, and for how many recipients.',
+  access: 'internal',
+  input: z.object({}),
+  output: z.object({ total: z.int(), deliverable: z.int(), expired: z.int(), recipients: z.int() }),
+});
+
+/** Forget deliveries that have expired. Also done every hour. */
+export const dropExpired = command({
+  summary: 'Forget deliveries that have expired.',
+  access: 'internal',
+  repeatable: 'yes',
+  input: z.object({}),
+  output: z.object({ dropped: z.int() }),
+  timeoutMs: 10_000,
+});
+
+export const messageContract = contract('message', {
+  send,
+  conversation,
+  markRead,
+  remove,
+  accept,
+  pending,
+  acknowledge,
+  queueStats,
+  dropExpired,
+});

@@ -1,0 +1,69 @@
+import type { Input } from '@banyan/platform/contract';
+import { Coalescer } from '@banyan/platform/database/coalesce';
+import type { Bounds } from '@banyan/platform/database/database';
+import { hashBody } from '@banyan/platform/database/request-keys';
+import { currentContext } from '@banyan/platform/dispatch/context';
+import { Outbox } from '@banyan/platform/events/outbox';
+import { currentTrace } from '@banyan/platform/nest/databases';
+import { Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import type { accept } from './contract';
+import { type Accepted, DeliveryStore, type NewDelivery } from './delivery.store';
+
+/** What legacy takes null and 0 for. */
+const USUAL_TTL_DAYS = 7;
+/** More than one answer should carry; the rest comes when these are acknowledged. */
+const PAGE = 5_000;
+
+/** The queue of each recipient: accepted, waiting, acknowledged or expired. The truth that relay's index is made from. */
+@Injectable()
+export class DeliveryService {
+  private readonly accepting = new Coalescer<NewDelivery, Accepted>((batch, bounds) => this.write(batch, bounds), {
+    deadlineOf: () => currentContext()?.deadline,
+    maxBatch: 128,
+  });
+
+  constructor(
+    private readonly store: DeliveryStore,
+    private readonly outbox: Outbox,
+  ) {}
+
+  /** Message, delivery, key and event are one statement, shared with whatever else waits to be accepted at this moment. */
+  accept(senderId: string, key: string, { ttl_days, ...draft }: Input<typeof accept>): Promise<Accepted> {
+    return this.accepting.add({
+      ...draft,
+      id: uuidv7(),
+      event_id: uuidv7(),
+      trace: currentTrace() ?? null,
+      sender_id: senderId,
+      key,
+      body_hash: hashBody({ ...draft, ttl_days }),
+      ttl_days: ttl_days || USUAL_TTL_DAYS,
+    });
+  }
+
+  async listPending(userId: string) {
+    const messages = await this.store.deliver(userId, PAGE);
+    return { messages, complete: messages.length < PAGE };
+  }
+
+  async acknowledge(userId: string, messageId: string) {
+    const found = await this.store.acknowledge(userId, messageId, uuidv7());
+    if (found) this.outbox.wake();
+    return { found };
+  }
+
+  stats() {
+    return this.store.count();
+  }
+
+  async dropExpired() {
+    return { dropped: await this.store.dropExpired() };
+  }
+
+  private async write(batch: readonly NewDelivery[], bounds: Bounds): Promise<Accepted[]> {
+    const accepted = await this.store.accept(batch, bounds);
+    this.outbox.wake();
+    return accepted;
+  }
+}

@@ -1,0 +1,167 @@
+import { KeyReused } from '@banyan/platform/contract';
+import { type Bounds, Database } from '@banyan/platform/database/database';
+import { sqlState } from '@banyan/platform/database/errors';
+import { sql } from '@banyan/platform/database/sql';
+import { Injectable } from '@nestjs/common';
+import { type QueuedMessage, RecipientNotFound } from './contract';
+import type { NewMessage } from './message.store';
+
+export interface NewDelivery extends NewMessage {
+  readonly has_media: boolean;
+  readonly media_refs?: readonly Record<string, unknown>[] | null;
+  /** Not 0. */
+  readonly ttl_days: number;
+  readonly key: string;
+  readonly body_hash: string;
+  readonly event_id: string;
+  readonly trace: string | null;
+}
+
+export interface Accepted {
+  readonly message_id: string;
+  readonly position: number;
+  readonly created_at: string;
+  readonly expires_at: string;
+}
+
+const FOREIGN_KEY_VIOLATION = '23503';
+
+@Injectable()
+export class DeliveryStore {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * One statement for many messages, in their order. A draft whose key its sender has used before changes nothing and gets what was
+   * accepted then, also when both are in one batch.
+   *
+   * @throws KeyReused, RecipientNotFound (the legacy data home knows) if the batch is of one
+   */
+  async accept(batch: readonly NewDelivery[], bounds?: Bounds): Promise<Accepted[]> {
+    const accepted = new Map((await this.insert(batch, bounds)).map((row) => [row.message_id, row]));
+    const repeated = batch.filter(({ id }) => !accepted.has(id));
+    for (const draft of repeated) accepted.set(draft.id, await this.findAccepted(draft, bounds));
+    return batch.map(({ id }) => accepted.get(id)!);
+  }
+
+  private async insert(batch: readonly NewDelivery[], bounds?: Bounds): Promise<Accepted[]> {
+    const column = <K extends keyof NewDelivery>(name: K) => batch.map((draft) => draft[name]);
+    const json = (values: readonly unknown[]) => values.map((value) => (value == null ? null : JSON.stringify(value)));
+    const statement = sql<Accepted>`
+      WITH draft AS (
+        SELECT *, now() + make_interval(days => ttl_days) AS expires_at
+        FROM unnest(
+          ${column('id')}::uuid[], ${column('sender_id')}::uuid[], ${column('recipient_id')}::uuid[],
+          ${column('encrypted_content')}::text[], ${column('encrypted_session_key')}::text[],
+          ${column('sender_encrypted_content').map((text) => text ?? null)}::text[],
+          ${column('crypto_version')}::text[], ${column('encryption_algorithm')}::text[], ${column('kdf_algorithm')}::text[],
+          ${json(column('signatures'))}::json[], ${column('has_media')}::boolean[], ${json(column('media_refs'))}::json[],
+          ${column('ttl_days')}::int[], ${column('key')}::text[], ${column('body_hash')}::text[],
+          ${column('event_id')}::uuid[], ${column('trace')}::text[]
+        ) WITH ORDINALITY AS d(id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
+          crypto_version, encryption_algorithm, kdf_algorithm, signatures, has_media, media_refs,
+          ttl_days, key, body_hash, event_id, trace, n)
+      ), keyed AS (
+        -- Sorted, so that two batches with the same keys wait for each other instead of dying together.
+        INSERT INTO banyan_message.request_keys (user_id, key, operation, body_hash, answer, expires_at)
+        SELECT sender_id, key, 'message.accept', body_hash, json_build_object('message_id', id),
+          greatest(expires_at, now() + interval '1 day')
+        FROM draft ORDER BY sender_id, key, n
+        ON CONFLICT DO NOTHING RETURNING (answer ->> 'message_id')::uuid AS id
+      ), stored AS (
+        INSERT INTO banyan_message.messages (id, sender_id, recipient_id, encrypted_content, encrypted_session_key,
+          sender_encrypted_content, crypto_version, encryption_algorithm, kdf_algorithm, signatures, has_media, created_at)
+        SELECT id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
+          crypto_version, encryption_algorithm, kdf_algorithm, coalesce(signatures, '[]'), has_media, now()
+        FROM draft JOIN keyed USING (id) ORDER BY n
+        ON CONFLICT DO NOTHING RETURNING id
+      ), queued AS (
+        INSERT INTO banyan_message.deliveries (message_id, sender_id, recipient_id, signatures, media_refs, created_at, expires_at)
+        SELECT id, sender_id, recipient_id, signatures, media_refs, now(), expires_at
+        FROM draft JOIN stored USING (id) ORDER BY n
+        RETURNING message_id, position, sender_id, recipient_id, created_at, expires_at
+      ), announced AS (
+        INSERT INTO banyan_message.outbox (id, name, key, payload, trace)
+        SELECT event_id, 'message.sent', draft.recipient_id, json_build_object('message_id', message_id, 'sender_id', draft.sender_id,
+          'recipient_id', draft.recipient_id, 'position', position), trace
+        FROM draft JOIN queued ON message_id = id ORDER BY n
+      )
+      SELECT message_id, position, created_at, expires_at FROM queued`;
+    try {
+      return await this.database.query(statement, bounds);
+    } catch (error) {
+      // Own tables have no foreign keys; legacy's say that the recipient has left between the look-up and now.
+      if (batch.length === 1 && sqlState(error) === FOREIGN_KEY_VIOLATION) throw RecipientNotFound();
+      throw error;
+    }
+  }
+
+  /** What was accepted under the key of this draft. Its delivery is gone once it has expired; the answer stays the same but for its place. */
+  private async findAccepted({ sender_id, key, body_hash }: NewDelivery, bounds?: Bounds): Promise<Accepted> {
+    const [kept] = await this.database.query<Accepted & { operation: string; body_hash: string }>(
+      sql`
+      SELECT k.operation, k.body_hash, k.answer ->> 'message_id' AS message_id, coalesce(d.position, 0) AS position,
+        coalesce(d.created_at, k.created_at) AS created_at, coalesce(d.expires_at, k.expires_at) AS expires_at
+      FROM banyan_message.request_keys k LEFT JOIN banyan_message.deliveries d ON d.message_id = (k.answer ->> 'message_id')::uuid
+      WHERE k.user_id = ${sender_id} AND k.key = ${key}`,
+      bounds,
+    );
+    if (!kept) throw new Error('a key that was taken has no row');
+    const { operation, body_hash: keptHash, ...accepted } = kept;
+    if (operation !== 'message.accept' || keptHash !== body_hash) throw KeyReused();
+    return accepted;
+  }
+
+  /** The oldest messages that wait for the user, in order; each is counted as delivered once more. */
+  deliver(userId: string, limit: number): Promise<(QueuedMessage & { position: number })[]> {
+    return this.database.query<QueuedMessage & { position: number }>(sql`
+      WITH taken AS (
+        UPDATE banyan_message.deliveries SET attempts = attempts + 1
+        WHERE message_id = ANY (ARRAY(
+          SELECT message_id FROM banyan_message.deliveries
+          WHERE recipient_id = ${userId} AND acknowledged_at IS NULL AND expires_at > now() ORDER BY position LIMIT ${limit}))
+          AND acknowledged_at IS NULL
+        RETURNING message_id, position, signatures, media_refs, attempts
+      )
+      SELECT m.id, m.sender_id, m.recipient_id, m.encrypted_content, m.encrypted_session_key, m.crypto_version, m.encryption_algorithm,
+        m.kdf_algorithm, t.signatures, m.has_media, t.media_refs, m.created_at, t.attempts AS delivery_attempts, t.position
+      FROM taken t JOIN banyan_message.messages m ON m.id = t.message_id ORDER BY t.position`);
+  }
+
+  /** With its event, in one statement. @returns false if it did not wait for this user */
+  async acknowledge(userId: string, messageId: string, eventId: string): Promise<boolean> {
+    const rows = await this.database.query(sql`
+      WITH acknowledged AS (
+        UPDATE banyan_message.deliveries SET acknowledged_at = now()
+        WHERE message_id = ${messageId} AND recipient_id = ${userId} AND acknowledged_at IS NULL AND expires_at > now()
+        RETURNING message_id, sender_id, recipient_id
+      ), announced AS (
+        INSERT INTO banyan_message.outbox (id, name, key, payload)
+        SELECT ${eventId}::uuid, 'message.delivered', recipient_id,
+          json_build_object('message_id', message_id, 'sender_id', sender_id, 'recipient_id', recipient_id)
+        FROM acknowledged
+      )
+      SELECT message_id FROM acknowledged`);
+    return rows.length > 0;
+  }
+
+  async count(): Promise<{ total: number; deliverable: number; expired: number; recipients: number }> {
+    const [row] = await this.database.query<{ total: number; deliverable: number; expired: number; recipients: number }>(sql`
+      SELECT count(*) AS total, count(*) FILTER (WHERE expires_at > now()) AS deliverable,
+        count(*) FILTER (WHERE expires_at <= now()) AS expired,
+        count(DISTINCT recipient_id) FILTER (WHERE expires_at > now()) AS recipients
+      FROM banyan_message.deliveries WHERE acknowledged_at IS NULL`);
+    return row!;
+  }
+
+  /** @returns how many messages nobody fetched in time; deliveries that were acknowledged go silently once they would have expired */
+  async dropExpired(): Promise<number> {
+    for (let dropped = 0; ;) {
+      const rows = await this.database.query<{ acknowledged: boolean }>(sql`
+        DELETE FROM banyan_message.deliveries WHERE message_id IN (
+          SELECT message_id FROM banyan_message.deliveries WHERE expires_at <= now() LIMIT 1000 FOR UPDATE SKIP LOCKED)
+        RETURNING acknowledged_at IS NOT NULL AS acknowledged`);
+      dropped += rows.filter(({ acknowledged }) => !acknowledged).length;
+      if (rows.length < 1_000) return dropped;
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import type { CallContext, Handlers, Input } from '@banyan/platform/contract';
+import { Serves } from '@banyan/platform/dispatch/serves';
+import { type accept, type acknowledge, type conversation, type markRead, messageContract, type remove, type send } from './contract';
+import { DeliveryService } from './delivery.service';
+import { MessageService } from './message.service';
+
+@Serves(messageContract)
+export class MessageController implements Handlers<typeof messageContract> {
+  constructor(
+    private readonly messages: MessageService,
+    private readonly deliveries: DeliveryService,
+  ) {}
+
+  send(draft: Input<typeof send>, { actor, key }: CallContext) {
+    return this.messages.send(actor.userId, key, draft);
+  }
+
+  conversation({ other_user_id, limit, before }: Input<typeof conversation>, { actor }: CallContext) {
+    return this.messages.listConversation(actor.userId, other_user_id, { limit: limit ?? null, before: before ?? null });
+  }
+
+  markRead({ message_id }: Input<typeof markRead>, { actor }: CallContext) {
+    return this.messages.markRead(actor.userId, message_id);
+  }
+
+  remove(choice: Input<typeof remove>, { actor }: CallContext) {
+    return this.messages.remove(actor.userId, choice.message_id, choice.for);
+  }
+
+  accept(draft: Input<typeof accept>, { actor, key }: CallContext) {
+    return this.deliveries.accept(actor.userId, key, draft);
+  }
+
+  pending(_none: object, { actor }: CallContext) {
+    return this.deliveries.listPending(actor.userId);
+  }
+
+  acknowledge({ message_id }: Input<typeof acknowledge>, { actor }: CallContext) {
+    return this.deliveries.acknowledge(actor.userId, message_id);
+  }
+
+  queueStats() {
+    return this.deliveries.stats();
+  }
+
+  dropExpired() {
+    return this.deliveries.dropExpired();
+  }
+}

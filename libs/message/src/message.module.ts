@@ -1,0 +1,13 @@
+import { dataOf } from '@banyan/platform/nest/databases';
+import { Module } from '@nestjs/common';
+import { DeliveryService } from './delivery.service';
+import { DeliveryStore } from './delivery.store';
+import { MessageController } from './message.controller';
+import { MessageService } from './message.service';
+import { MessageStore } from './message.store';
+
+@Module({
+  controllers: [MessageController],
+  providers: [...dataOf('message'), MessageService, MessageStore, DeliveryService, DeliveryStore],
+})
+export class MessageModule {}

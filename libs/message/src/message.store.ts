@@ -1,0 +1,127 @@
+import { Database, type Transaction } from '@banyan/platform/database/database';
+import { sql } from '@banyan/platform/database/sql';
+import { Injectable } from '@nestjs/common';
+
+export interface MessageRow {
+  readonly id: string;
+  readonly sender_id: string;
+  readonly recipient_id: string;
+  readonly encrypted_content: string;
+  readonly encrypted_session_key: string;
+  readonly sender_encrypted_content: string | null;
+  readonly crypto_version: string;
+  readonly encryption_algorithm: string;
+  readonly kdf_algorithm: string;
+  readonly signatures: Record<string, unknown>[];
+  readonly is_read: boolean;
+  readonly created_at: string;
+}
+
+export interface NewMessage {
+  readonly id: string;
+  readonly sender_id: string;
+  readonly recipient_id: string;
+  readonly encrypted_content: string;
+  readonly encrypted_session_key: string;
+  readonly sender_encrypted_content?: string | null;
+  readonly crypto_version: string;
+  readonly encryption_algorithm: string;
+  readonly kdf_algorithm: string;
+  readonly signatures?: readonly Record<string, unknown>[] | null;
+}
+
+/** Conversations. Whoever deleted a message for himself does not see it; what was deleted for both, nobody sees. */
+@Injectable()
+export class MessageStore {
+  constructor(private readonly database: Database) {}
+
+  /** The id is fresh, so that nothing can be in its way. */
+  async insert(tx: Transaction, draft: NewMessage): Promise<MessageRow> {
+    const [row] = await tx.query<MessageRow>(sql`
+      INSERT INTO banyan_message.messages (id, sender_id, recipient_id, encrypted_content, encrypted_session_key,
+        sender_encrypted_content, crypto_version, encryption_algorithm, kdf_algorithm, signatures, created_at)
+      VALUES (${draft.id}, ${draft.sender_id}, ${draft.recipient_id}, ${draft.encrypted_content}, ${draft.encrypted_session_key},
+        ${draft.sender_encrypted_content ?? null}, ${draft.crypto_version}, ${draft.encryption_algorithm}, ${draft.kdf_algorithm},
+        ${JSON.stringify(draft.signatures ?? [])}, clock_timestamp())
+      ON CONFLICT DO NOTHING
+      RETURNING id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
+        crypto_version, encryption_algorithm, kdf_algorithm, signatures, is_read, created_at`);
+    if (!row) throw new Error(`message ${draft.id} exists already`);
+    return row;
+  }
+
+  async find(messageId: string): Promise<MessageRow | undefined> {
+    const [row] = await this.database.query<MessageRow>(sql`
+      SELECT id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
+        crypto_version, encryption_algorithm, kdf_algorithm, signatures, is_read, created_at
+      FROM banyan_message.messages WHERE id = ${messageId}`);
+    return row;
+  }
+
+  /** Oldest first. */
+  listAll(userId: string, otherId: string): Promise<MessageRow[]> {
+    return this.database.query<MessageRow>(sql`
+      SELECT id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
+        crypto_version, encryption_algorithm, kdf_algorithm, signatures, is_read, created_at
+      FROM banyan_message.messages m
+      WHERE least(sender_id, recipient_id) = least(${userId}::uuid, ${otherId}::uuid)
+        AND greatest(sender_id, recipient_id) = greatest(${userId}::uuid, ${otherId}::uuid)
+        AND NOT is_deleted
+        AND NOT EXISTS (SELECT 1 FROM banyan_message.hidden_messages h WHERE h.user_id = ${userId} AND h.message_id = m.id)
+      ORDER BY created_at, id`);
+  }
+
+  /** The newest ones, oldest first. */
+  async listNewest(userId: string, otherId: string, limit: number): Promise<MessageRow[]> {
+    const rows = await this.database.query<MessageRow>(sql`
+      SELECT id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
+        crypto_version, encryption_algorithm, kdf_algorithm, signatures, is_read, created_at
+      FROM banyan_message.messages m
+      WHERE least(sender_id, recipient_id) = least(${userId}::uuid, ${otherId}::uuid)
+        AND greatest(sender_id, recipient_id) = greatest(${userId}::uuid, ${otherId}::uuid)
+        AND NOT is_deleted
+        AND NOT EXISTS (SELECT 1 FROM banyan_message.hidden_messages h WHERE h.user_id = ${userId} AND h.message_id = m.id)
+      ORDER BY created_at DESC, id DESC LIMIT ${limit}`);
+    return rows.reverse();
+  }
+
+  /** Those before another one of the conversation, oldest first. */
+  async listBefore(userId: string, otherId: string, before: Pick<MessageRow, 'id' | 'created_at'>, limit: number): Promise<MessageRow[]> {
+    const rows = await this.database.query<MessageRow>(sql`
+      SELECT id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
+        crypto_version, encryption_algorithm, kdf_algorithm, signatures, is_read, created_at
+      FROM banyan_message.messages m
+      WHERE least(sender_id, recipient_id) = least(${userId}::uuid, ${otherId}::uuid)
+        AND greatest(sender_id, recipient_id) = greatest(${userId}::uuid, ${otherId}::uuid)
+        AND (created_at, id) < (${before.created_at}::timestamptz, ${before.id}::uuid)
+        AND NOT is_deleted
+        AND NOT EXISTS (SELECT 1 FROM banyan_message.hidden_messages h WHERE h.user_id = ${userId} AND h.message_id = m.id)
+      ORDER BY created_at DESC, id DESC LIMIT ${limit}`);
+    return rows.reverse();
+  }
+
+  /** @returns false if it was read before */
+  async markRead(tx: Transaction, messageId: string): Promise<boolean> {
+    const rows = await tx.query(sql`
+      UPDATE banyan_message.messages SET is_read = true, updated_at = now() WHERE id = ${messageId} AND NOT is_read RETURNING id`);
+    return rows.length > 0;
+  }
+
+  /** @returns false if it was hidden before */
+  async hide(tx: Transaction, userId: string, messageId: string): Promise<boolean> {
+    const rows = await tx.query(sql`
+      INSERT INTO banyan_message.hidden_messages (user_id, message_id) VALUES (${userId}, ${messageId}) ON CONFLICT DO NOTHING RETURNING message_id`);
+    return rows.length > 0;
+  }
+
+  /** Nothing of the content stays, and nothing waits for the recipient any more. @returns false if it was erased before */
+  async erase(tx: Transaction, messageId: string): Promise<boolean> {
+    await tx.query(sql`SELECT id FROM banyan_message.messages WHERE id = ${messageId} FOR UPDATE`);
+    const rows = await tx.query(sql`
+      UPDATE banyan_message.messages
+      SET is_deleted = true, encrypted_content = '', encrypted_session_key = '', sender_encrypted_content = NULL, signatures = '[]', updated_at = now()
+      WHERE id = ${messageId} AND NOT is_deleted RETURNING id`);
+    await tx.query(sql`DELETE FROM banyan_message.deliveries WHERE message_id = ${messageId}`);
+    return rows.length > 0;
+  }
+}

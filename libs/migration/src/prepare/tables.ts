@@ -1,0 +1,169 @@
+import { domains } from '@banyan/domains';
+
+/**
+ * The tables of the domains that have a counterpart in the legacy database: which columns they have, and how legacy keeps
+ * each of them. Everything about the legacy data home is generated from this table.
+ *
+ * Every table has the key `id uuid`, which never changes.
+ */
+export interface LegacyTable {
+  readonly domain: 'auth' | 'user' | 'message';
+  /** Name in the domain's schema, on either home. */
+  readonly name: string;
+  /** Name in legacy's schema `public`. */
+  readonly legacy: string;
+  readonly columns: Readonly<Record<string, Column>>;
+  /** Legacy columns that belong to another table here but that a new row must have: name to SQL value. */
+  readonly alsoInserted?: Readonly<Record<string, string>>;
+  /** What refers to a row in legacy without `ON DELETE CASCADE`, in the order in which it has to go before the row can. */
+  readonly referredToBy?: readonly Reference[];
+  /** The rows are parts of another domain's rows. Those whose part was not inserted yet are listed in the side table `pending`. */
+  readonly partOf?: { domain: LegacyTable['domain']; table: string; pending: string };
+  /** Additive indexes `banyan_<table>_<name>`. `of` has columns of this table, indexed as the view reads them, and SQL over plain ones. */
+  readonly indexes?: readonly { name: string; of: readonly string[] }[];
+}
+
+export interface Reference {
+  readonly table: string;
+  readonly column: string;
+  readonly onDelete: 'delete' | 'set null';
+}
+
+/**
+ * How legacy keeps a value. Nulls are read as `fill`, if there is one.
+ *
+ * - `plain`: as it is. An empty text counts as null if there is a `fill`.
+ * - `time`: `timestamp` in UTC for our `timestamptz`.
+ * - `boolean`: null stands for `fill`.
+ * - `content`: text, or UTF-8 in `bytea` in the databases that legacy's migration files made.
+ * - `json`: kept as text, so no value is unfit for it; a JSON `null` counts as null.
+ * - `keys`: the list of a user's public keys, cleaned of everything that is not one (`conversions.ts`).
+ */
+export type Kind = 'plain' | 'time' | 'boolean' | 'content' | 'json' | 'keys';
+
+export interface Column {
+  readonly kind: Kind;
+  /** Type on the new side, in PostgreSQL's own short spelling. */
+  readonly type: string;
+  /** SQL value read where legacy has null, in legacy's type. */
+  readonly fill?: string;
+  /** SQL value of a row inserted without this column. */
+  readonly default?: string;
+  /** A copy of what another table owns: shown here, and writes to it are ignored. */
+  readonly copy?: true;
+}
+
+const plain = (type: string, more: { fill?: string; default?: string } = {}): Column => ({ kind: 'plain', type, ...more });
+const boolean = (fill: 'true' | 'false'): Column => ({ kind: 'boolean', type: 'boolean', fill, default: fill });
+const time: Column = { kind: 'time', type: 'timestamptz' };
+const content: Column = { kind: 'content', type: 'text' };
+const createdAt: Column = { ...time, fill: "'1970-01-01 00:00:00'::timestamp", default: 'clock_timestamp()' };
+const copy = (column: Column): Column => ({ ...column, copy: true });
+
+const id = plain('uuid');
+const email = plain('varchar(255)');
+const username = plain('varchar(100)');
+const isActive = boolean('true');
+
+export const legacyTables: readonly LegacyTable[] = [
+  {
+    domain: 'auth',
+    name: 'users',
+    legacy: 'users',
+    columns: {
+      id,
+      email,
+      username,
+      password_hash: plain('varchar(255)'),
+      role: plain('varchar(20)', { fill: "'user'", default: "'user'" }),
+      is_active: isActive,
+      is_verified: boolean('false'),
+      last_seen: time,
+      created_at: createdAt,
+      updated_at: time,
+    },
+    alsoInserted: { public_keys: "'[]'" },
+    referredToBy: [
+      { table: 'group_read_receipts', column: 'user_id', onDelete: 'delete' },
+      { table: 'group_messages', column: 'sender_id', onDelete: 'delete' },
+      { table: 'group_members', column: 'added_by', onDelete: 'set null' },
+      { table: 'groups', column: 'admin_id', onDelete: 'delete' },
+      { table: 'invitations', column: 'inviter_id', onDelete: 'delete' },
+    ],
+  },
+  {
+    domain: 'auth',
+    name: 'deleted_users',
+    legacy: 'deleted_users',
+    columns: { id, email, username, deleted_at: { ...time, default: 'clock_timestamp()' }, deleted_by_admin_id: plain('uuid') },
+  },
+  {
+    domain: 'user',
+    name: 'user_profiles',
+    legacy: 'users',
+    partOf: { domain: 'auth', table: 'users', pending: 'profile_pending' },
+    columns: {
+      id,
+      email: copy(email),
+      username: copy(username),
+      full_name: plain('varchar(255)'),
+      avatar_url: plain('varchar(500)'),
+      bio: plain('varchar(500)'),
+      public_keys: { kind: 'keys', type: 'jsonb', fill: "'[]'", default: "'[]'" },
+      encrypted_private_key: plain('text'),
+      is_active: copy(isActive),
+      created_at: copy(createdAt),
+    },
+  },
+  {
+    domain: 'user',
+    name: 'contacts',
+    legacy: 'contacts',
+    columns: { id, user_id: plain('uuid'), contact_id: plain('uuid'), nickname: plain('varchar(255)'), created_at: createdAt },
+    indexes: [{ name: 'contact', of: ['contact_id'] }],
+  },
+  {
+    domain: 'user',
+    name: 'invitations',
+    legacy: 'invitations',
+    columns: {
+      id,
+      inviter_id: plain('uuid'),
+      invitee_email: email,
+      invitation_token: plain('varchar(255)'),
+      is_accepted: boolean('false'),
+      accepted_at: time,
+      created_at: createdAt,
+      expires_at: time,
+    },
+    indexes: [
+      { name: 'inviter', of: ['inviter_id'] },
+      { name: 'invitee', of: ['invitee_email'] },
+    ],
+  },
+  {
+    domain: 'message',
+    name: 'messages',
+    legacy: 'messages',
+    columns: {
+      id,
+      sender_id: plain('uuid'),
+      recipient_id: plain('uuid'),
+      encrypted_content: content,
+      encrypted_session_key: content,
+      sender_encrypted_content: plain('text'),
+      crypto_version: plain('text', { default: "'v1'" }),
+      encryption_algorithm: plain('text', { default: "'ECDH-AES256-GCM'" }),
+      kdf_algorithm: plain('text', { default: "'HKDF-SHA256'" }),
+      signatures: { kind: 'json', type: 'json', fill: "'[]'", default: "'[]'" },
+      is_read: boolean('false'),
+      is_deleted: boolean('false'),
+      has_media: boolean('false'),
+      created_at: createdAt,
+      updated_at: time,
+    },
+    indexes: [{ name: 'conversation', of: ['least(sender_id, recipient_id)', 'greatest(sender_id, recipient_id)', 'created_at', 'id'] }],
+  },
+];
+
+export const schemaOf = (table: LegacyTable): string => domains[table.domain].schema;

@@ -1,0 +1,70 @@
+import { command, contract, get, Int, post, query, Text, Timestamp, Uuid } from '@banyan/platform/contract';
+import { Draft, QueuedMessage, RecipientNotFound } from '@banyan/message/contract';
+import { z } from 'zod';
+
+/**
+ * Queue a message for a user until he acknowledges it or `ttl_days` have passed (null and 0 mean 7); his other devices catch up
+ * from history. Under the same key: one message, one answer.
+ *
+ * @returns `delivered` if at least one of the recipient's sockets took it; it stays queued all the same
+ */
+export const send = command({
+  summary: 'Send a message: queued until the recipient acknowledges it, pushed to his open sockets.',
+  http: post('/relay/send'),
+  access: 'user',
+  repeatable: 'by-key',
+  input: Draft.extend({ ttl_days: Int({ min: -36_500, max: 36_500 }).nullish() }),
+  output: z.object({ success: z.literal(true), message_id: Uuid, status: z.enum(['delivered', 'queued']), expires_at: Timestamp }),
+  errors: [RecipientNotFound],
+});
+
+/** The caller's queue, oldest first. Each answer adds 1 to `delivery_attempts`. */
+export const pending = query({
+  summary: "The caller's queue, oldest first.",
+  http: get('/relay/pending'),
+  access: 'user',
+  input: z.object({}),
+  output: z.object({ success: z.literal(true), count: z.int(), messages: z.array(QueuedMessage) }),
+  timeoutMs: 5_000,
+});
+
+/** Take a message out of the caller's queue. Any text is fine; `not_found` for what is not (or no longer) in it. */
+export const acknowledge = command({
+  summary: "Take a message out of the caller's queue.",
+  http: post('/relay/acknowledge'),
+  access: 'user',
+  repeatable: 'yes',
+  input: z.object({ message_id: Text({ max: 1_000 }) }),
+  output: z.object({ success: z.literal(true), message_id: z.string(), status: z.enum(['deleted', 'not_found']) }),
+});
+
+export const stats = query({
+  summary: 'Figures of the queue.',
+  http: get('/relay/stats'),
+  access: 'user',
+  input: z.object({}),
+  output: z.object({
+    success: z.literal(true),
+    stats: z.object({
+      total_messages: z.int(),
+      deliverable_messages: z.int(),
+      expired_messages: z.int(),
+      acknowledged_messages: z.int(),
+      online_users: z.int(),
+      unique_recipients: z.int(),
+    }),
+  }),
+});
+
+/** Drop expired messages; harmless for whoever asks, and done every hour anyway. */
+export const cleanup = command({
+  summary: 'Drop expired messages.',
+  http: post('/relay/cleanup'),
+  access: 'user',
+  repeatable: 'yes',
+  input: z.object({}),
+  output: z.object({ success: z.literal(true), deleted_count: z.int() }),
+  timeoutMs: 10_000,
+});
+
+export const relayContract = contract('relay', { send, pending, acknowledge, stats, cleanup });

@@ -1,0 +1,29 @@
+import type { CallContext, Handlers, Input } from '@banyan/platform/contract';
+import { Serves } from '@banyan/platform/dispatch/serves';
+import { type acknowledge, relayContract, type send } from './contract';
+import { RelayService } from './relay.service';
+
+@Serves(relayContract)
+export class RelayController implements Handlers<typeof relayContract> {
+  constructor(private readonly relay: RelayService) {}
+
+  send(draft: Input<typeof send>, { actor }: CallContext) {
+    return this.relay.send(actor.userId, draft);
+  }
+
+  pending(_none: object, { actor }: CallContext) {
+    return this.relay.listPending(actor.userId);
+  }
+
+  acknowledge({ message_id }: Input<typeof acknowledge>, { actor }: CallContext) {
+    return this.relay.acknowledge(actor.userId, message_id);
+  }
+
+  stats() {
+    return this.relay.stats();
+  }
+
+  cleanup() {
+    return this.relay.cleanup();
+  }
+}

@@ -1,0 +1,20 @@
+import { messageDelivered, messageSent } from '@banyan/message/contract/events';
+import type { Delivered } from '@banyan/platform/events/stored-event';
+import { On, Subscriber } from '@banyan/platform/events/subscriptions';
+import { QueueIndex } from './queue-index';
+
+/** The index follows the queue at once when nothing fails; these bring it back in step after a crash or a lost store. */
+@Subscriber('relay')
+export class RelayHandlers {
+  constructor(private readonly index: QueueIndex) {}
+
+  @On(messageSent)
+  async indexQueued({ data: { recipient_id, message_id, position } }: Delivered<typeof messageSent>): Promise<void> {
+    if (position !== null) await this.index.add(recipient_id, message_id, position);
+  }
+
+  @On(messageDelivered)
+  async forgetDelivered({ data: { recipient_id, message_id } }: Delivered<typeof messageDelivered>): Promise<void> {
+    await this.index.remove(recipient_id, [message_id]);
+  }
+}

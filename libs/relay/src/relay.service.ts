@@ -1,0 +1,106 @@
+import { messageContract } from '@banyan/message/contract';
+import { type ClientOf, type Input, normaliseUuid, Uuid } from '@banyan/platform/contract';
+import { Client } from '@banyan/platform/dispatch/client';
+import { InjectLog } from '@banyan/platform/nest/inject';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import { userContract } from '@banyan/user/contract';
+import { websocketContract } from '@banyan/websocket/contract';
+import { Injectable } from '@nestjs/common';
+import { RecipientNotFound } from '@banyan/message/contract';
+import type { send } from './contract';
+import { QueueIndex } from './queue-index';
+
+@Injectable()
+export class RelayService {
+  constructor(
+    private readonly index: QueueIndex,
+    @InjectLog() private readonly log: Logger,
+    @Client(messageContract) private readonly messages: ClientOf<typeof messageContract>,
+    @Client(userContract) private readonly users: ClientOf<typeof userContract>,
+    @Client(websocketContract) private readonly sockets: ClientOf<typeof websocketContract>,
+  ) {}
+
+  /** Accepted once `message` has committed. What follows makes it arrive sooner; if it fails, the event of the message does it. */
+  async send(senderId: string, draft: Input<typeof send>) {
+    const { allowed } = await this.users.canMessage({ from: senderId, to: draft.recipient_id });
+    if (!allowed) throw RecipientNotFound();
+    const { message_id, position, created_at, expires_at } = await this.messages.accept(draft);
+    const { ttl_days: _ttl, sender_encrypted_content: _own, ...content } = draft;
+    const data = {
+      id: message_id,
+      sender_id: senderId,
+      ...content,
+      signatures: draft.signatures ?? null,
+      media_refs: draft.media_refs ?? null,
+      created_at,
+      delivery_attempts: 0,
+    };
+    const [, pushed] = await Promise.all([
+      this.index.add(draft.recipient_id, message_id, position).catch(this.ignored('queue index')),
+      this.sockets
+        .push({ user_id: draft.recipient_id, frame: { type: 'relay_message', id: message_id, body: { data } } })
+        .catch(this.ignored('push')),
+    ]);
+    return { success: true as const, message_id, status: pushed?.delivered ? ('delivered' as const) : ('queued' as const), expires_at };
+  }
+
+  async listPending(userId: string) {
+    const known = await this.index.find(userId).catch(this.ignored('queue index'));
+    if (known?.length === 0) return { success: true as const, count: 0, messages: [] };
+    const { messages, complete } = await this.messages.pending({});
+    if (complete) await this.settleIndex(userId, known, messages).catch(this.ignored('queue index'));
+    return { success: true as const, count: messages.length, messages: messages.map(({ position: _, ...message }) => message) };
+  }
+
+  /** First the database, then the index: a message that was acknowledged can be listed, but never handed out again. */
+  async acknowledge(userId: string, messageId: string) {
+    const id = normaliseUuid(messageId);
+    const { found } = Uuid.safeParse(id).success ? await this.messages.acknowledge({ message_id: id }) : { found: false };
+    if (found) await this.index.remove(userId, [id]).catch(this.ignored('queue index'));
+    return { success: true as const, message_id: messageId, status: found ? ('deleted' as const) : ('not_found' as const) };
+  }
+
+  async stats() {
+    const [{ total, deliverable, expired, recipients }, { count }] = await Promise.all([
+      this.messages.queueStats({}),
+      this.sockets.onlineCount({}),
+    ]);
+    return {
+      success: true as const,
+      stats: {
+        total_messages: total,
+        deliverable_messages: deliverable,
+        expired_messages: expired,
+        acknowledged_messages: 0,
+        online_users: count,
+        unique_recipients: recipients,
+      },
+    };
+  }
+
+  async cleanup() {
+    const { dropped } = await this.messages.dropExpired({});
+    return { success: true as const, deleted_count: dropped };
+  }
+
+  /** What was listed before the database was asked and is not waiting there was acknowledged or has expired. */
+  private async settleIndex(
+    userId: string,
+    known: string[] | undefined,
+    queue: readonly { id: string; position: number }[],
+  ): Promise<void> {
+    if (!known) return this.index.load(userId, queue);
+    const waiting = new Set(queue.map(({ id }) => id));
+    await this.index.remove(
+      userId,
+      known.filter((id) => !waiting.has(id)),
+    );
+  }
+
+  private ignored =
+    (what: string) =>
+    (error: unknown): undefined => {
+      this.log.warn({ err: error, what }, 'relay goes on without it');
+      return undefined;
+    };
+}

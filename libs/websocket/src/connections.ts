@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import type { Frame } from './contract';
+
+/** An open socket of this process. */
+export interface Connection {
+  readonly connectionId: string;
+  readonly userId: string;
+  /** @returns false if the socket cannot take it (any more) */
+  send(frame: Frame): boolean;
+}
+
+/** The sockets that end in this process. */
+@Injectable()
+export class Connections {
+  private readonly byUser = new Map<string, Set<Connection>>();
+
+  add(connection: Connection): void {
+    const own = this.byUser.get(connection.userId) ?? new Set();
+    this.byUser.set(connection.userId, own.add(connection));
+  }
+
+  remove(connection: Connection): void {
+    const own = this.byUser.get(connection.userId);
+    own?.delete(connection);
+    if (own?.size === 0) this.byUser.delete(connection.userId);
+  }
+
+  of(userId: string): Iterable<Connection> {
+    return this.byUser.get(userId) ?? [];
+  }
+
+  *all(): Iterable<Connection> {
+    for (const own of this.byUser.values()) yield* own;
+  }
+}

@@ -1,0 +1,30 @@
+import { command, contract, query, Uuid } from '@banyan/platform/contract';
+import { z } from 'zod';
+import { Frame } from './types';
+
+/** Send a frame to every open socket of a user. `delivered` counts the sockets that took it; 0 if he is not there. */
+export const push = command({
+  summary: 'Send a frame to every open socket of a user.',
+  access: 'internal',
+  repeatable: 'yes',
+  input: z.object({ user_id: Uuid, frame: Frame }),
+  output: z.object({ delivered: z.int() }),
+});
+
+/** Which of these users have an open socket anywhere. */
+export const online = query({
+  summary: 'Which of these users have an open socket.',
+  access: 'internal',
+  input: z.object({ user_ids: z.array(Uuid).max(10_000) }),
+  output: z.object({ online: z.array(Uuid) }),
+});
+
+/** How many users have an open socket anywhere. */
+export const onlineCount = query({
+  summary: 'How many users have an open socket.',
+  access: 'internal',
+  input: z.object({}),
+  output: z.object({ count: z.int() }),
+});
+
+export const websocketContract = contract('websocket', { push, online, onlineCount });

@@ -1,0 +1,21 @@
+import type { Handlers, Input } from '@banyan/platform/contract';
+import { Serves } from '@banyan/platform/dispatch/serves';
+import { type online, type push, websocketContract } from './contract';
+import { WebsocketService } from './websocket.service';
+
+@Serves(websocketContract)
+export class WebsocketController implements Handlers<typeof websocketContract> {
+  constructor(private readonly sockets: WebsocketService) {}
+
+  async push({ user_id, frame }: Input<typeof push>) {
+    return this.sockets.push(user_id, frame);
+  }
+
+  online({ user_ids }: Input<typeof online>) {
+    return this.sockets.online(user_ids);
+  }
+
+  onlineCount() {
+    return this.sockets.onlineCount();
+  }
+}

@@ -1,0 +1,19 @@
+import type { DomainName } from '@banyan/domains';
+import type { Migration } from '@banyan/platform/database/data-source';
+import { Platform1763800000000 as AuthPlatform } from './auth/side/1763800000000-platform';
+import { Accounts1763800000000 } from './auth/tables/1763800000000-accounts';
+import { Platform1763800000000 as MessagePlatform } from './message/side/1763800000000-platform';
+import { Deliveries1763800001000 } from './message/side/1763800001000-deliveries';
+import { Messages1763800000000 } from './message/tables/1763800000000-messages';
+import { Platform1763800000000 as UserPlatform } from './user/side/1763800000000-platform';
+import { Profiles1763800000000 } from './user/tables/1763800000000-profiles';
+
+/**
+ * The two histories of each domain that keeps data. `tables`: those with a legacy counterpart, which is a view on the legacy
+ * database. `side`: additional state, real tables on either.
+ */
+export const migrations: Partial<Record<DomainName, { readonly tables: readonly Migration[]; readonly side: readonly Migration[] }>> = {
+  auth: { tables: [Accounts1763800000000], side: [AuthPlatform] },
+  user: { tables: [Profiles1763800000000], side: [UserPlatform] },
+  message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000] },
+};

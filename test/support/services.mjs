@@ -1,0 +1,181 @@
+/**
+ * Private instances of real servers on free ports of 127.0.0.1, for tests and for development.
+ *
+ * A service is an entry of `services`; how each is found, prepared and asked whether it is up stands in its own file. What runs is kept
+ * in `<folder>/services.json`, by which tests kill and restart servers (`servers.ts`), and by which a later run ends what a killed one
+ * has left behind.
+ *
+ *     node test/support/services.mjs run redis postgres    private ones, until stdin ends; prints { env } as one line of JSON
+ *     node test/support/services.mjs kill|start redis      in the instance whose file TEST_SERVICES_FILE names
+ */
+import { randomBytes } from 'node:crypto';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+import { Refusal } from '../../apps/server/install.mjs';
+import { legacyPostgres, postgres } from './services/postgres.mjs';
+import { end, freePort, identityOf, isAlive, isPortFree, launch } from './services/processes.mjs';
+import { redis } from './services/redis.mjs';
+import { docker, findSources } from './services/sources.mjs';
+
+const services = [postgres, redis, legacyPostgres];
+const temporaryPrefix = 'banyan-test-';
+
+/**
+ * Start them all at once.
+ *
+ * @param names which; all by default
+ * @param folder keeps data, ports and passwords for the next time; without it they live in a temporary folder and go with `stop()`
+ * @param fsync as a production server does it; by default only with a folder
+ * @returns `settings` (DATABASE_URL …), `env` (TEST_DATABASE_URL …, TEST_SERVICES_FILE) and `stop()`
+ * @throws Refusal when a program is missing and cannot be got, or the folder is in use
+ */
+export async function startServices({ names = services.map(({ name }) => name), folder, fsync = folder !== undefined } = {}) {
+  const wanted = services.filter(({ name }) => names.includes(name));
+  const sources = await findSources(wanted);
+  await sweep();
+  const isTemporary = folder === undefined;
+  const place = folder ?? mkdtempSync(join(tmpdir(), temporaryPrefix));
+  const file = await open(place, isTemporary);
+  const stop = async () => {
+    await endAll(file);
+    if (isTemporary) rmSync(place, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all(wanted.map((service) => create(service, sources.get(service), { place, file, fsync })));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const settings = Object.fromEntries(wanted.map((service) => [service.setting, service.url(read(file).services[service.name])]));
+  const env = Object.fromEntries(Object.entries(settings).map(([name, url]) => [`TEST_${name}`, url]));
+  return { settings, env: { ...env, TEST_SERVICES_FILE: file }, stop };
+}
+
+/** Take the folder, ending what a dead run left in it. */
+async function open(place, isTemporary) {
+  mkdirSync(place, { recursive: true, mode: 0o700 });
+  const file = join(place, 'services.json');
+  const before = read(file);
+  if (before && isAlive(before.owner)) throw new Refusal(`The servers in ${place} are running already (pid ${before.owner.pid}).`);
+  if (before) await endAll(file);
+  write(file, { owner: identityOf(process.pid), isTemporary, services: before?.services ?? {} });
+  return file;
+}
+
+async function create(service, { binaries, container }, { place, file, fsync }) {
+  const folder = join(place, service.name);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const kept = read(file).services[service.name];
+  const record = { folder, fsync, port: await keptOrFreePort(kept), password: kept?.password ?? randomBytes(16).toString('hex') };
+  if (container) record.container = kept?.container ?? createContainer(service, record);
+  else record.start = { cwd: folder, log: join(folder, 'log'), ...(await service.prepare({ ...record, binaries })) };
+  update(file, service.name, record);
+  await start(service, file);
+}
+
+async function keptOrFreePort(kept) {
+  if (kept && (kept.container || (await isPortFree(kept.port)))) return kept.port;
+  return freePort();
+}
+
+function createContainer(service, record) {
+  const { port, env, command } = service.container(record);
+  const name = `banyan-${service.name}-${randomBytes(4).toString('hex')}`;
+  const variables = Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
+  docker('create', '--name', name, '--publish', `127.0.0.1:${record.port}:${port}`, ...variables, service.image, ...command);
+  return name;
+}
+
+async function start(service, file) {
+  const record = read(file).services[service.name];
+  if (record.container) {
+    docker('start', record.container);
+    while (!(await service.isReady(record))) await new Promise((resolve) => setTimeout(resolve, 100));
+    return;
+  }
+  await launch(record.start, {
+    onSpawn: (process) => update(file, service.name, { process }),
+    isReady: ({ pid }) => service.isReady({ ...record, pid }),
+  });
+}
+
+async function kill(service, file) {
+  const { container, process } = read(file).services[service.name];
+  if (container) docker('kill', container);
+  else await end(process, 'SIGKILL');
+}
+
+async function endAll(file) {
+  const { services: records, isTemporary } = read(file);
+  await Promise.all(
+    services.map(async ({ name, stopSignal }) => {
+      const { container, process } = records[name] ?? {};
+      if (container && isTemporary) docker('rm', '--force', '--volumes', container);
+      if (container && !isTemporary) docker('stop', container); // its data is in it
+      if (process) await end(process, stopSignal);
+      if (process) update(file, name, { process: undefined });
+    }),
+  );
+}
+
+/** End what runs have left that were killed themselves. */
+async function sweep() {
+  for (const name of readdirSync(tmpdir())) {
+    if (!name.startsWith(temporaryPrefix)) continue;
+    const place = join(tmpdir(), name);
+    try {
+      // Another user's folder might name any process of ours.
+      if (lstatSync(place).uid !== process.getuid?.()) continue;
+      const state = read(join(place, 'services.json'));
+      if (!state || isAlive(state.owner)) continue;
+      await endAll(join(place, 'services.json'));
+      rmSync(place, { recursive: true, force: true });
+    } catch (error) {
+      console.error(`Cannot clear ${place}: ${error.message}`);
+    }
+  }
+}
+
+function read(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function write(file, state) {
+  writeFileSync(`${file}.new`, JSON.stringify(state, null, 2), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+/** Reads and writes without a pause in between: services start at the same time. */
+function update(file, name, change) {
+  const state = read(file);
+  state.services[name] = { ...state.services[name], ...change };
+  write(file, state);
+}
+
+async function main([action, ...names]) {
+  if (action === 'run') {
+    const { env, stop } = await startServices({ names });
+    console.log(JSON.stringify({ env }));
+    await text(process.stdin);
+    return stop();
+  }
+  const service = services.find(({ name }) => name === names[0]);
+  const act = { kill, start }[action];
+  if (!service || !act) throw new Refusal(`Say run, kill or start, and one of ${services.map(({ name }) => name).join(', ')}.`);
+  await act(service, process.env.TEST_SERVICES_FILE);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await main(process.argv.slice(2)).catch((error) => {
+    console.error(error instanceof Refusal ? error.message : error);
+    process.exitCode = 1;
+  });
+}

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { dotEnv, loadSettings } from '@banyan/platform/config/settings';
+import { dotEnv, loadSettings, merged } from '@banyan/platform/config/settings';
 import { StartupError } from '@banyan/platform/config/startup-error';
 import { banner } from './banner';
 import { type RunningServer, startServer } from './server';
@@ -8,7 +8,7 @@ import { type RunningServer, startServer } from './server';
 const GRACE_MS = 25_000;
 
 async function main(): Promise<void> {
-  const settings = loadSettings({ ...dotEnv(), ...process.env });
+  const settings = loadSettings(merged(process.env, dotEnv()));
   const started = performance.now();
   const starting = startServer(settings);
   stopOnSignal(starting);

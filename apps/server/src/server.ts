@@ -63,7 +63,9 @@ export async function startServer(
   const secret = await jwtSecret(settings);
   const metrics = new Metrics();
   const storage = await openStorage(settings, log);
-  const keyvalue = settings.REDIS_URL ? await RedisKeyValue.open(settings.REDIS_URL, { log }) : new InProcessKeyValue();
+  const keyvalue = settings.REDIS_URL
+    ? await RedisKeyValue.open(settings.REDIS_URL, { log })
+    : new InProcessKeyValue({ onListenerError: (error) => log.error({ err: error }, 'a listener failed') });
   try {
     const served = settings.SERVE.domains.map((domain) => domainTable[domain]);
     const server = new OperationServer(served.map(({ contract }) => contract));

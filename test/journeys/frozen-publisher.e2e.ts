@@ -8,7 +8,7 @@ import { until } from '../support/until';
 import { GATE } from './frozen-publisher/gate';
 
 const script = join(__dirname, 'frozen-publisher/server-with-ledger.ts');
-const environment = { ...freshEnvironment({ redis: true }), DATA_DIR: tmpdir() };
+const environment: Record<string, string> = { ...freshEnvironment({ redis: true }), DATA_DIR: tmpdir() };
 
 let servers: ServerProcess[] = [];
 let database: Client;

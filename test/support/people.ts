@@ -47,6 +47,6 @@ function person(url: string, who: Pick<Person, 'id' | 'email' | 'password' | 'to
 }
 
 /** The least that `POST /relay/send` takes; each one another text. */
-export function envelope(recipient: Person, text = randomUUID()) {
+export function envelope(recipient: Person, text: string = randomUUID()) {
   return { recipient_id: recipient.id, encrypted_content: text, encrypted_session_key: `key of ${text}` };
 }

@@ -4,8 +4,8 @@ import { type DomainEntry, domains } from '@banyan/domains';
 import { picture } from '../picture';
 
 /**
- * `npm run new-domain -- calendar`: a room in libs/ made from template/, with one operation that is served and tested, and its line
- * in each of the three tables that name the domains.
+ * `npm run new-domain -- calendar`: a room in libs/ made from template/ (which has the shape of the repository), with one operation
+ * that is served and tested, and its line in each of the three tables that name the domains.
  */
 const root = join(__dirname, '../..');
 const template = join(__dirname, 'template');
@@ -16,12 +16,9 @@ const ENTRY: DomainEntry = { owns: 'nothing yet', calls: [] };
 function filesOf(name: string): Map<string, string> {
   const Name = name[0]!.toUpperCase() + name.slice(1);
   const named = (text: string) => text.replaceAll('__name__', name).replaceAll('__Name__', Name);
-  const room = readdirSync(template, { recursive: true, encoding: 'utf8' })
+  const made = readdirSync(template, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.template'))
-    .map((file): [string, string] => [
-      join('libs', name, named(file.replace(/\.template$/, ''))),
-      named(readFileSync(join(template, file), 'utf8')),
-    ]);
+    .map((file): [string, string] => [named(file.replace(/\.template$/, '')), named(readFileSync(join(template, file), 'utf8'))]);
   const server = insert('apps/server/src/domains.ts', [
     [
       "import type { Type } from '@nestjs/common';",
@@ -30,7 +27,7 @@ function filesOf(name: string): Map<string, string> {
     ['};\n\nexport const contracts', `  ${name}: { contract: ${name}Contract, module: ${Name}Module },\n`],
   ]);
   return new Map([
-    ...room,
+    ...made,
     server,
     insert('libs/domains.ts', [['} as const satisfies', `  ${name}: { owns: '${ENTRY.owns}', calls: [] },\n`]]),
     insert('tsconfig.json', [['      "@banyan/migration/*"', `      "@banyan/${name}/*": ["./libs/${name}/src/*"],\n`]]),

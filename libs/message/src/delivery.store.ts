@@ -4,7 +4,7 @@ import { sqlState } from '@banyan/platform/database/errors';
 import { sql } from '@banyan/platform/database/sql';
 import { Injectable } from '@nestjs/common';
 import { type QueuedMessage, RecipientNotFound } from './contract';
-import type { NewMessage } from './message.store';
+import { FOREIGN_KEY_VIOLATION, type NewMessage } from './message.store';
 
 export interface NewDelivery extends NewMessage {
   readonly has_media: boolean;
@@ -23,8 +23,6 @@ export interface Accepted {
   readonly created_at: string;
   readonly expires_at: string;
 }
-
-const FOREIGN_KEY_VIOLATION = '23503';
 
 @Injectable()
 export class DeliveryStore {
@@ -89,7 +87,6 @@ export class DeliveryStore {
     try {
       return await this.database.query(statement, bounds);
     } catch (error) {
-      // Own tables have no foreign keys; legacy's say that the recipient has left between the look-up and now.
       if (batch.length === 1 && sqlState(error) === FOREIGN_KEY_VIOLATION) throw RecipientNotFound();
       throw error;
     }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hashBody } from '@banyan/platform/database/request-keys';
 import type { Database } from '@banyan/platform/database/database';
+import type { Statement } from '@banyan/platform/database/sql';
 import { v7 as uuidv7 } from 'uuid';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { genericPlans } from '../../../test/support/plans';
@@ -261,6 +262,29 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     expect(await pending()).toEqual([]);
     expect(await events('message.delivered')).toHaveLength(acknowledged);
     expect(await home.admin('SELECT 1 FROM banyan_message.deliveries')).toEqual([]);
+  });
+
+  it('are handed out to many devices at once, none of which waits for another in a circle', async () => {
+    const accepted = await store.accept(Array.from({ length: 60 }, () => draftOf()));
+    // Past what would repeat a deadlock until it is none.
+    const devices = await Promise.all(Array.from({ length: 6 }, () => home.client('message')));
+    const stores = devices.map(
+      (client) =>
+        new DeliveryStore({
+          query: async ({ text, values }: Statement) => (await client.query(text, [...values])).rows,
+        } as unknown as Database),
+    );
+    await Promise.all(
+      stores.map(async (device, n) => {
+        for (let round = 0; round < 10; round++) {
+          const messages = await device.deliver(bob!, 100);
+          expect(messages.map(({ position }) => position)).toEqual(messages.map(({ position }) => position).sort((a, b) => a - b));
+          await device.acknowledge(bob!, accepted[10 * n + round]!.message_id, uuidv7());
+        }
+      }),
+    );
+    expect(await pending()).toEqual([]);
+    expect(await events('message.delivered')).toHaveLength(60);
   });
 
   it('are looked up by their indexes', async () => {

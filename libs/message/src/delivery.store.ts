@@ -111,12 +111,14 @@ export class DeliveryStore {
   /** The oldest messages that wait for the user, in order; each is counted as delivered once more. */
   deliver(userId: string, limit: number): Promise<(QueuedMessage & { position: number })[]> {
     return this.database.query<QueuedMessage & { position: number }>(sql`
-      WITH taken AS (
+      WITH waiting AS (
+        -- Locked in their order: devices that ask at the same moment would otherwise wait for each other in a circle.
+        SELECT message_id FROM banyan_message.deliveries
+        WHERE recipient_id = ${userId} AND acknowledged_at IS NULL AND expires_at > now() ORDER BY position LIMIT ${limit}
+        FOR NO KEY UPDATE
+      ), taken AS (
         UPDATE banyan_message.deliveries SET attempts = attempts + 1
-        WHERE message_id = ANY (ARRAY(
-          SELECT message_id FROM banyan_message.deliveries
-          WHERE recipient_id = ${userId} AND acknowledged_at IS NULL AND expires_at > now() ORDER BY position LIMIT ${limit}))
-          AND acknowledged_at IS NULL
+        WHERE message_id = ANY (ARRAY(SELECT message_id FROM waiting))
         RETURNING message_id, position, signatures, media_refs, attempts
       )
       SELECT m.id, m.sender_id, m.recipient_id, m.encrypted_content, m.encrypted_session_key, m.crypto_version, m.encryption_algorithm,

@@ -30,14 +30,16 @@ export interface HouseOptions {
   readonly keyvalue?: KeyValue;
 }
 
+export type Interruption = (execute: () => Promise<unknown>) => Promise<unknown>;
+
 /** Real domains in one process, without HTTP: each is reached as other domains reach it, by its contract. */
 export interface House {
   /** A client that calls as this user, or as the house itself. Each call is an intention of its own unless it is given a key. */
   as<C extends Contract>(caller: string | 'system', contract: C): ClientOf<C>;
   /** A part of a domain, such as the registry in which an open socket registers. */
   get<T>(part: Type<T>): T;
-  /** From now on this happens before the operation is executed; what it throws is the answer. */
-  before(operation: Operation, act: (() => Promise<void>) | undefined): void;
+  /** From now on calls of the operation go through here: before, after and instead of executing it, whatever a test wants to happen. */
+  interrupt(operation: Operation, how: Interruption | undefined): void;
   /** Hands out every event that was announced, each twice, until there are no more. Nothing else does. @throws what a handler throws */
   deliverEvents(): Promise<void>;
   close(): Promise<void>;
@@ -90,7 +92,7 @@ export async function startHouse({ domains, home, keyvalue = new InProcessKeyVal
       return Object.fromEntries(calls) as ClientOf<C>;
     },
     get: (part) => app.get(part, { strict: false }),
-    before: (operation, act) => seam.set(operation.name, act),
+    interrupt: (operation, how) => seam.set(operation.name, how),
     deliverEvents: async () => {
       while (await deliverSome());
     },
@@ -101,17 +103,17 @@ export async function startHouse({ domains, home, keyvalue = new InProcessKeyVal
 /** Where a test steps in between a caller and whoever serves him. */
 class Seam implements Carrier {
   readonly name = 'seam';
-  private readonly acts = new Map<string, () => Promise<void>>();
+  private readonly interruptions = new Map<string, Interruption>();
 
   constructor(private readonly carrier: Carrier) {}
 
-  set(operation: string, act: (() => Promise<void>) | undefined): void {
-    if (act) this.acts.set(operation, act);
-    else this.acts.delete(operation);
+  set(operation: string, how: Interruption | undefined): void {
+    if (how) this.interruptions.set(operation, how);
+    else this.interruptions.delete(operation);
   }
 
-  async call(operation: Operation, input: unknown, context: CallContext<Actor>): Promise<unknown> {
-    await this.acts.get(operation.name)?.();
-    return this.carrier.call(operation, input, context);
+  call(operation: Operation, input: unknown, context: CallContext<Actor>): Promise<unknown> {
+    const execute = () => this.carrier.call(operation, input, context);
+    return this.interruptions.get(operation.name)?.(execute) ?? execute();
   }
 }

@@ -19,7 +19,7 @@ describe.each(dataHomes)('accounts, through their contract, in $name', ({ open }
     home = await open('auth', 'user');
     house = await startHouse({ domains: ['auth', 'user'], home });
   });
-  afterEach(() => house.before(createProfile, undefined));
+  afterEach(() => house.interrupt(createProfile, undefined));
   afterAll(async () => {
     await house?.close();
     await home?.close();
@@ -31,10 +31,7 @@ describe.each(dataHomes)('accounts, through their contract, in $name', ({ open }
   }
   const count = async (email: string) =>
     (await home.admin(`SELECT 1 FROM ${home.isLegacy ? 'users' : 'banyan_auth.users'} WHERE email = $1`, [email])).length;
-  const userFails = () =>
-    house.before(createProfile, async () => {
-      throw Unavailable();
-    });
+  const userFails = () => house.interrupt(createProfile, () => Promise.reject(Unavailable()));
 
   it('begin with a session, a profile and a key', async () => {
     const draft = draftOf();
@@ -109,7 +106,7 @@ describe.each(dataHomes)('accounts, through their contract, in $name', ({ open }
       const draft = draftOf();
       userFails();
       const { user } = await auth().register(draft);
-      house.before(createProfile, undefined);
+      house.interrupt(createProfile, undefined);
       expect(user).toMatchObject({ full_name: 'Ada', public_key: 'QUJD' });
       await expect(users().profile({ user_id: user.id })).rejects.toMatchObject({ code: 'user.not_found' });
       await house.deliverEvents();
@@ -124,7 +121,7 @@ describe.each(dataHomes)('accounts, through their contract, in $name', ({ open }
       const draft = draftOf();
       userFails();
       const { user } = await auth().register(draft);
-      house.before(createProfile, undefined);
+      house.interrupt(createProfile, undefined);
       const signedIn = await auth().login({ email: draft.email, password: draft.password });
       expect(signedIn.user).toMatchObject({ id: user.id, full_name: null, public_key: placeholder(draft.username) });
       expect(await auth(user.id).me({})).toMatchObject({ id: user.id, bio: null });
@@ -140,7 +137,7 @@ describe.each(dataHomes)('accounts, through their contract, in $name', ({ open }
       const key = randomUUID();
       userFails();
       await auth().register(draft, { key });
-      house.before(createProfile, undefined);
+      house.interrupt(createProfile, undefined);
       expect((await auth().register(draft, { key })).user).toMatchObject({ full_name: 'Ada', public_key: 'QUJD' });
       await house.deliverEvents();
       expect(await users().profile({ user_id: (await auth().login(draft)).user.id })).toMatchObject({ public_key: 'QUJD' });
@@ -148,11 +145,9 @@ describe.each(dataHomes)('accounts, through their contract, in $name', ({ open }
 
     it('are not known if user says something else than that there is none', async () => {
       const { user } = await auth().register(draftOf());
-      house.before(profile, async () => {
-        throw Unavailable();
-      });
+      house.interrupt(profile, () => Promise.reject(Unavailable()));
       await expect(auth(user.id).me({})).rejects.toMatchObject({ code: 'unavailable' });
-      house.before(profile, undefined);
+      house.interrupt(profile, undefined);
     });
   });
 

@@ -109,6 +109,10 @@ describe('the history checker', () => {
       expect(story.ends({ stays: [one], queued: [one] }).faults).toEqual([['lost', 'one']]);
     });
 
+    it('an unanswered one that in the end is in the conversation and not in the queue', () => {
+      expect(new Story().then(send('one'), unknown).ends({ stays: [one], queued: [] }).faults).toEqual([['lost', 'one']]);
+    });
+
     it('an unanswered one that was seen and is gone', () => {
       const story = new Story().then(send('one'), unknown).then(pending('bob'), messages(one));
       expect(story.ends({ stays: [], queued: [] }).faults).toEqual([['lost', 'one']]);

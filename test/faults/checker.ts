@@ -51,7 +51,7 @@ export function check({ steps, settledAt }: { readonly steps: readonly Step[]; r
     if (!found.has(`${fault} ${key}`)) found.set(`${fault} ${key}`, { fault, key, text });
   };
   const readings = readingsOf(steps);
-  const sent = sendsOf(steps, readings);
+  const sent = sendsOf(steps, readings, settledAt);
   const acknowledgements = acknowledgementsOf(steps);
   checkAnswers(sent, report);
   for (const reading of readings) {
@@ -67,7 +67,7 @@ export function check({ steps, settledAt }: { readonly steps: readonly Step[]; r
 
 type Report = (fault: Fault, key: string, text: string) => void;
 
-function sendsOf(steps: readonly Step[], readings: readonly Reading[]): Map<string, Sent> {
+function sendsOf(steps: readonly Step[], readings: readonly Reading[], settledAt: number): Map<string, Sent> {
   const sent = new Map<string, Sent>();
   for (const step of [...steps].sort((a, b) => a.began - b.began)) {
     if (!isAsked(step, 'send')) continue;
@@ -80,7 +80,8 @@ function sendsOf(steps: readonly Step[], readings: readonly Reading[]): Map<stri
   for (const { step, messages } of readings) {
     for (const { id, content } of messages) {
       const one = sent.get(content);
-      if (one) learn(one, id, step.ended);
+      // What is seen in the end was there when nothing was under way any more: all of the last readings must agree on it.
+      if (one) learn(one, id, Math.min(step.ended, settledAt));
     }
   }
   return sent;

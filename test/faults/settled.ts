@@ -3,7 +3,7 @@ import { type DomainEntry, domains } from '@banyan/domains';
 import { withClient } from '../support/database';
 
 /**
- * Resolves when every event has had its effect: no outbox and no redelivery holds one.
+ * Resolves when nothing is under way in the databases and every event has had its effect: no outbox and no redelivery holds one.
  *
  * @param serverUrl the PostgreSQL with a database for each domain, as a superuser
  * @throws Error if an event is dead
@@ -16,7 +16,8 @@ export async function eventsSettled(serverUrl: string): Promise<void> {
     await withClient(url.href, async (client) => {
       for (;;) {
         const { rows } = await client.query<{ waiting: boolean; dead: string[] }>(
-          `SELECT EXISTS (SELECT FROM ${schema}.outbox) OR EXISTS (SELECT FROM ${schema}.redeliveries WHERE state = 'retry') AS waiting,
+          `SELECT EXISTS (SELECT FROM ${schema}.outbox) OR EXISTS (SELECT FROM ${schema}.redeliveries WHERE state = 'retry')
+               OR EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()) AS waiting,
              ARRAY(SELECT DISTINCT subscription || ': ' || error FROM ${schema}.redeliveries WHERE state = 'dead') AS dead`,
         );
         const [{ waiting, dead }] = rows as [{ waiting: boolean; dead: string[] }];

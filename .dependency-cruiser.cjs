@@ -79,7 +79,7 @@ module.exports = {
       'contracts-are-data',
       'A contract is data: zod and other contracts.',
       { path: '^libs/[^/]+/src/contract/', pathNot: `${spec}|^libs/platform/` },
-      { pathNot: '^libs/[^/]+/src/contract/|^node_modules/zod/|^node:|^(crypto|url)$' },
+      { pathNot: '^libs/[^/]+/src/contract/|(^|/)node_modules/zod/|^node:|^(crypto|url)$' },
     ),
     rule(
       'controllers-know-no-store',
@@ -103,7 +103,7 @@ module.exports = {
       'only-the-edge-knows-http',
       'Domains do not know HTTP.',
       { path: `^libs/${anyOf(names)}/`, pathNot: spec },
-      { path: '^libs/platform/src/edge/|^node_modules/(fastify|@nestjs/platform-fastify)/' },
+      { path: '^libs/platform/src/edge/|(^|/)node_modules/(fastify|@nestjs/platform-fastify)/' },
     ),
     rule('no-unresolvable', 'An import that resolves to nothing.', {}, { couldNotResolve: true }),
     ...perDomain,

@@ -25,6 +25,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $body$
 DECLARE
   entries jsonb := '[]';
   entry json;
+  repaired jsonb[] := '{}';
 BEGIN
   IF json_typeof(stored) IS DISTINCT FROM 'array' THEN RETURN entries; END IF;
   BEGIN
@@ -32,11 +33,12 @@ BEGIN
   EXCEPTION WHEN OTHERS THEN
     FOR entry IN SELECT json_array_elements(stored) LOOP
       BEGIN
-        entries := entries || jsonb_build_array(
+        repaired := array_append(repaired,
           regexp_replace(entry::text, '(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\1\\ufffd', 'g')::jsonb);
       EXCEPTION WHEN OTHERS THEN NULL; -- for instance a number beyond numeric's range: no key either way
       END;
     END LOOP;
+    entries := to_jsonb(repaired);
   END;
   RETURN (
     SELECT COALESCE(jsonb_agg(
@@ -268,7 +270,7 @@ REVOKE ALL ON FUNCTION banyan_user.invitations_delete() FROM PUBLIC;
 CREATE TRIGGER banyan_delete INSTEAD OF DELETE ON banyan_user.invitations
   FOR EACH ROW EXECUTE FUNCTION banyan_user.invitations_delete();
 
-COMMENT ON SCHEMA banyan_user IS 'banyan views c3628476e51fd1d3';
+COMMENT ON SCHEMA banyan_user IS 'banyan views d9e2da10f3131dda';
 
 COMMIT;
 

@@ -36,7 +36,7 @@ export async function makeLegacyDatabase(variant: Variant): Promise<LegacyDataba
     url: url.href,
     async connect({ role, user } = {}) {
       const asUser = new URL(url);
-      if (user) asUser.username = user;
+      if (user) asUser.username = asUser.password = user; // the roles that specs make have their own name as password
       const client = new Client({ connectionString: asUser.href });
       await client.connect();
       connections.push(client);
@@ -56,12 +56,16 @@ export async function makeLegacyDatabase(variant: Variant): Promise<LegacyDataba
   return database;
 }
 
-/** Resolves when the server says that this connection waits for another one's lock. */
-export async function untilBlocked(observer: Client, blocked: number): Promise<void> {
-  for (;;) {
-    const { rows } = await observer.query<{ blocked: boolean }>('SELECT cardinality(pg_blocking_pids($1)) > 0 AS blocked', [blocked]);
+/** Resolves when the server says that process `pid` waits for a lock of process `by`. Rejects if what `pid` does (`work`) ends without. */
+export async function untilBlocked(observer: Client, { pid, by }: { pid: number; by: number }, work: Promise<unknown>): Promise<void> {
+  let hasEnded = false;
+  const ended = () => void (hasEnded = true);
+  work.then(ended, ended);
+  while (!hasEnded) {
+    const { rows } = await observer.query<{ blocked: boolean }>('SELECT $2::int = ANY (pg_blocking_pids($1)) AS blocked', [pid, by]);
     if (rows[0]!.blocked) return;
   }
+  throw new Error('ended without waiting for the lock');
 }
 
 export async function processId(client: Client): Promise<number> {

@@ -99,7 +99,7 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
         async (client) => (await client.query(text, values)).rows as Row[],
       ),
     drop: async () => {
-      await Promise.all(opened.map((dataSource) => dataSource.isInitialized && dataSource.destroy()));
+      await Promise.all(opened.map((dataSource) => dataSource.destroy()));
       await withClient(serverUrl(), (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
     },
   };

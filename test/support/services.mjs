@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 import { Refusal } from '../../apps/server/install.mjs';
 import { legacyPostgres, postgres } from './services/postgres.mjs';
-import { end, freePort, identityOf, isAlive, isPortFree, launch } from './services/processes.mjs';
+import { end, freePort, identityOf, isAlive, isPortFree, launch, startTimeOf } from './services/processes.mjs';
 import { redis } from './services/redis.mjs';
 import { docker, findSources } from './services/sources.mjs';
 
@@ -38,17 +38,18 @@ export async function startServices({ names = services.map(({ name }) => name), 
   const sources = await findSources(wanted);
   await sweep();
   const isTemporary = folder === undefined;
-  const place = folder ?? mkdtempSync(join(tmpdir(), temporaryPrefix));
+  const place = folder ?? mkdtempSync(join(tmpdir(), `${temporaryPrefix}${process.pid}-`));
   const file = await open(place, isTemporary);
   const stop = async () => {
     await endAll(file);
     if (isTemporary) rmSync(place, { recursive: true, force: true });
   };
-  try {
-    await Promise.all(wanted.map((service) => create(service, sources.get(service), { place, file, fsync })));
-  } catch (error) {
+  // All of them have started or failed before any is stopped: none comes up behind our back.
+  const results = await Promise.allSettled(wanted.map((service) => create(service, sources.get(service), { place, file, fsync })));
+  const failure = results.find(({ status }) => status === 'rejected');
+  if (failure) {
     await stop();
-    throw error;
+    throw failure.reason;
   }
   const settings = Object.fromEntries(wanted.map((service) => [service.setting, service.url(read(file).services[service.name])]));
   const env = Object.fromEntries(Object.entries(settings).map(([name, url]) => [`TEST_${name}`, url]));
@@ -130,9 +131,11 @@ async function sweep() {
     try {
       // Another user's folder might name any process of ours.
       if (lstatSync(place).uid !== process.getuid?.()) continue;
-      const state = read(join(place, 'services.json'));
-      if (!state || isAlive(state.owner)) continue;
-      await endAll(join(place, 'services.json'));
+      const file = join(place, 'services.json');
+      const state = read(file);
+      // Without a state it is just being made, or was written to by a test that outlived its run.
+      if (state ? isAlive(state.owner) : startTimeOf(Number(name.split('-')[2]))) continue;
+      if (state) await endAll(file);
       rmSync(place, { recursive: true, force: true });
     } catch (error) {
       console.error(`Cannot clear ${place}: ${error.message}`);

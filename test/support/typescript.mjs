@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { transformSync } from '@swc/core';
 
 const root = join(import.meta.dirname, '../..');
-const options = JSON.parse(readFileSync(join(root, '.swcrc'), 'utf8'));
+const options = { ...JSON.parse(readFileSync(join(root, '.swcrc'), 'utf8')), exclude: [] }; // specs too
 options.jsc.baseUrl = root;
 
 Module._extensions['.ts'] = (module, filename) => {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { dotEnv, loadSettings } from '@banyan/platform/config/settings';
+import { dotEnv, loadSettings, merged } from '@banyan/platform/config/settings';
 import { StartupError } from '@banyan/platform/config/startup-error';
 import { banner } from './banner';
 import { type RunningServer, startServer } from './server';
@@ -8,7 +8,7 @@ import { type RunningServer, startServer } from './server';
 const GRACE_MS = 25_000;
 
 async function main(): Promise<void> {
-  const settings = loadSettings({ ...dotEnv(), ...process.env });
+  const settings = loadSettings(merged(process.env, dotEnv()));
   const started = performance.now();
   const starting = startServer(settings);
   stopOnSignal(starting);
@@ -16,12 +16,18 @@ async function main(): Promise<void> {
   process.stdout.write(banner(settings, url, performance.now() - started));
 }
 
-/** Ctrl-C and SIGTERM stop what was started, also while it is still starting. A second signal does not wait. */
+/** One Ctrl-C arrives twice under npm: from the terminal and from npm. */
+const SAME_KEYSTROKE_MS = 1_000;
+
+/** Ctrl-C and SIGTERM stop what was started, also while it is still starting. A second one does not wait. */
 function stopOnSignal(starting: Promise<RunningServer>): void {
-  let isStopping = false;
+  let stoppingSince: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > SAME_KEYSTROKE_MS) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
     setTimeout(() => process.exit(1), GRACE_MS).unref();
     const code = signal === 'SIGINT' ? 130 : 0;
     starting

@@ -63,7 +63,9 @@ export async function startServer(
   const secret = await jwtSecret(settings);
   const metrics = new Metrics();
   const storage = await openStorage(settings, log);
-  const keyvalue = settings.REDIS_URL ? await RedisKeyValue.open(settings.REDIS_URL, { log }) : new InProcessKeyValue();
+  const keyvalue = settings.REDIS_URL
+    ? await RedisKeyValue.open(settings.REDIS_URL, { log })
+    : new InProcessKeyValue({ onListenerError: (error) => log.error({ err: error }, 'a listener failed') });
   try {
     const served = settings.SERVE.domains.map((domain) => domainTable[domain]);
     const server = new OperationServer(served.map(({ contract }) => contract));
@@ -87,7 +89,7 @@ export async function startServer(
     const events = startEvents(app, storage);
     const maintenance = new Maintenance(storage.databases, dispatcher, settings.SERVE.domains, log);
     maintenance.start();
-    const url = await listen(app, settings);
+    const url = await listen(fastify, settings);
     return {
       url,
       app,
@@ -190,9 +192,10 @@ async function closeListener(app: NestFastifyApplication): Promise<void> {
   }
 }
 
-async function listen(app: NestFastifyApplication, { PORT, BIND }: Settings): Promise<string> {
+async function listen(fastify: FastifyInstance, { PORT, BIND }: Settings): Promise<string> {
   try {
-    await app.listen({ port: PORT, host: BIND });
+    // Not Nest's own listen: it reports a taken port as an error of ours before we can say it in words.
+    await fastify.listen({ port: PORT, host: BIND });
   } catch (error) {
     const { code } = error as { code?: string };
     if (code === 'EADDRINUSE') throw new StartupError(`Port ${PORT} is taken; set PORT to another one, or stop what uses it.`);
@@ -201,6 +204,6 @@ async function listen(app: NestFastifyApplication, { PORT, BIND }: Settings): Pr
       throw new StartupError(`BIND should be an address of this machine; ${BIND} is not.`);
     throw error;
   }
-  const { port } = app.getHttpServer().address() as AddressInfo;
+  const { port } = fastify.server.address() as AddressInfo;
   return `http://${BIND === '0.0.0.0' || BIND === '::' ? 'localhost' : BIND.includes(':') ? `[${BIND}]` : BIND}:${port}`;
 }

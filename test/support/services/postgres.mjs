@@ -16,7 +16,6 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-import { root } from '../../../apps/server/install.mjs';
 import { docker, findFolder, isRoot } from './sources.mjs';
 
 /** PostgreSQL refuses to run as root. */
@@ -32,8 +31,10 @@ export const postgres = {
   debianPackages: [],
   image: undefined,
 
+  /** As the server finds them, from its source: tests need no build. */
   async findBinaries() {
-    const { findPostgresBinaries } = createRequire(import.meta.url)(join(root, 'dist/libs/platform/src/embedded/postgres-binaries.js'));
+    await import('../typescript.mjs');
+    const { findPostgresBinaries } = createRequire(import.meta.url)('../../../libs/platform/src/embedded/postgres-binaries.ts');
     return findPostgresBinaries(account);
   },
 };

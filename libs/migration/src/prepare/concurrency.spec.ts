@@ -27,15 +27,14 @@ describe.each(variants)('two at once through views over the %s variant', (varian
     first: { client: Client; sql: string; values?: unknown[]; end?: 'COMMIT' | 'ROLLBACK' },
     second: { client: Client; sql: string; values?: unknown[] },
   ): Promise<{ first: number; second: Ended; again: () => Promise<number> }> {
-    const pid = await processId(second.client);
+    const [pid, by] = [await processId(second.client), await processId(first.client)];
     await first.client.query('BEGIN');
     const done = await first.client.query(first.sql, first.values);
     const waiting: Promise<Ended> = second.client.query(second.sql, second.values).then(
       ({ rowCount }) => ({ rowCount }),
       (error: { code: string }) => ({ code: error.code }),
     );
-    await untilBlocked(legacy, pid);
-    await first.client.query(first.end ?? 'COMMIT');
+    await untilBlocked(legacy, { pid, by }, waiting).finally(() => first.client.query(first.end ?? 'COMMIT'));
     return {
       first: done.rowCount!,
       second: await waiting,
@@ -182,26 +181,26 @@ describe.each(variants)('two at once through views over the %s variant', (varian
   });
 
   it('removes an account with what is added while its removal waits, and refuses what comes after', async () => {
-    const [gone, friend] = [await home.legacyUser(), await home.legacyUser()];
-    const send = (id: string) => [id, friend, gone];
-    const insert = `
-      INSERT INTO banyan_message.messages (id, sender_id, recipient_id, encrypted_content, encrypted_session_key) VALUES ($1, $2, $3, 'c', 'k')
-      ON CONFLICT DO NOTHING RETURNING id`;
     const removeAccount = 'DELETE FROM banyan_auth.users WHERE id = $1';
-    expect(
-      await race(
-        { client: firstMessage, sql: insert, values: send(randomUUID()) },
-        { client: home.auth, sql: removeAccount, values: [gone] },
-      ),
-    ).toMatchObject({ first: 1, second: { rowCount: 1 } });
-    expect(await one(legacy, 'SELECT count(*)::int AS n FROM messages WHERE recipient_id = $1', [gone])).toEqual({ n: 0 });
-
-    const next = await home.legacyUser();
-    expect(
-      await race(
-        { client: home.auth, sql: removeAccount, values: [next] },
-        { client: firstMessage, sql: insert, values: [randomUUID(), friend, next] },
-      ),
-    ).toMatchObject({ first: 1, second: { code: '23503' } });
+    const cascades = {
+      client: firstMessage,
+      sql: `INSERT INTO banyan_message.messages (id, sender_id, recipient_id, encrypted_content, encrypted_session_key) VALUES ($1, $2, $2, 'c', 'k')
+            ON CONFLICT DO NOTHING RETURNING id`,
+    };
+    const doesNot = {
+      client: home.user,
+      sql: `INSERT INTO banyan_user.invitations (id, inviter_id, invitee_email, invitation_token, expires_at) VALUES ($1::uuid, $2, 'a@example.com', $1::uuid::text, now())
+            ON CONFLICT DO NOTHING RETURNING id`,
+    };
+    for (const insert of [cascades, doesNot]) {
+      const earlier = await home.legacyUser();
+      expect(
+        await race({ ...insert, values: [randomUUID(), earlier] }, { client: home.auth, sql: removeAccount, values: [earlier] }),
+      ).toMatchObject({ first: 1, second: { rowCount: 1 } });
+      const later = await home.legacyUser();
+      expect(
+        await race({ client: home.auth, sql: removeAccount, values: [later] }, { ...insert, values: [randomUUID(), later] }),
+      ).toMatchObject({ first: 1, second: { code: '23503' } });
+    }
   });
 });

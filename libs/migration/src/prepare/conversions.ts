@@ -30,6 +30,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $body$
 DECLARE
   entries jsonb := '[]';
   entry json;
+  repaired jsonb[] := '{}';
 BEGIN
   IF json_typeof(stored) IS DISTINCT FROM 'array' THEN RETURN entries; END IF;
   BEGIN
@@ -37,11 +38,12 @@ BEGIN
   EXCEPTION WHEN OTHERS THEN
     FOR entry IN SELECT json_array_elements(stored) LOOP
       BEGIN
-        entries := entries || jsonb_build_array(
+        repaired := array_append(repaired,
           regexp_replace(entry::text, '(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\1\\ufffd', 'g')::jsonb);
       EXCEPTION WHEN OTHERS THEN NULL; -- for instance a number beyond numeric's range: no key either way
       END;
     END LOOP;
+    entries := to_jsonb(repaired);
   END;
   RETURN (
     SELECT COALESCE(jsonb_agg(

@@ -83,19 +83,12 @@ describe.each(variants)('preparing a legacy database of the %s variant', (varian
     const writer = await database.connect(); // its open transaction holds the build up
     await writer.query('BEGIN; LOCK TABLE messages IN ROW EXCLUSIVE MODE');
     const stopped = await database.connect();
+    const [pid, by] = [await processId(stopped), await processId(writer)];
     const preparing = prepareLegacy(stopped).then(
       () => undefined,
       (error: { code: string }) => error.code,
     );
-    const pid = await processId(writer).then(async () => {
-      for (;;) {
-        const { rows } = await client.query<{ pid: number }>(
-          `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%banyan_messages_conversation%' AND pid <> pg_backend_pid()`,
-        );
-        if (rows[0]) return rows[0].pid;
-      }
-    });
-    await untilBlocked(client, pid);
+    await untilBlocked(client, { pid, by }, preparing);
     await client.query('SELECT pg_cancel_backend($1)', [pid]);
     expect(await preparing).toBe('57014');
     await writer.query('COMMIT');
@@ -158,7 +151,7 @@ describe('the rights of who prepares', () => {
 
   /** Legacy's own login, with the rights that a hosted database usually gives it. */
   async function owner(rights: string): Promise<Client> {
-    await client.query(`CREATE ROLE ${name} LOGIN ${rights}`);
+    await client.query(`CREATE ROLE ${name} LOGIN PASSWORD '${name}' ${rights}`);
     for (const { table } of (await client.query<{ table: string }>(`SELECT tablename AS table FROM pg_tables WHERE schemaname = 'public'`))
       .rows) {
       await client.query(`ALTER TABLE public.${table} OWNER TO ${name}`);

@@ -170,19 +170,24 @@ describe.each(variants)('reading views over the %s variant', (variant) => {
   });
 });
 
-it('reads zero bytes and what is no UTF-8 in bytea, and keeps them until the content is changed', async () => {
-  const { database, legacy, message, legacyUser, legacyMessage } = await makeLegacyHome('bytea');
-  const self = await legacyUser();
-  const contents = ['', 'grüße \u{1f600}', 'a\0\0b ü', '\\x00'].map((text) => Buffer.from(text)).concat(Buffer.from([0x61, 0xff, 0x00]));
-  for (const [second, encrypted_content] of contents.entries()) {
-    await legacyMessage({ sender_id: self, recipient_id: self, encrypted_content, created_at: `2026-01-01 00:00:0${second}` });
-  }
-  const { rows } = await message.query<{ encrypted_content: string }>(
-    'SELECT encrypted_content FROM banyan_message.messages ORDER BY created_at',
-  );
-  expect(rows.map((row) => row.encrypted_content)).toEqual(['', 'grüße \u{1f600}', 'a\ufffd\ufffdb ü', '\\x00', 'a\\377\\000']);
-  await message.query('UPDATE banyan_message.messages SET is_read = true');
-  const kept = await legacy.query<{ encrypted_content: Buffer }>('SELECT encrypted_content FROM messages ORDER BY created_at');
-  expect(kept.rows.map((row) => row.encrypted_content)).toEqual(contents);
-  await database.drop();
+describe('contents in bytea', () => {
+  let home: LegacyHome;
+  beforeAll(async () => void (home = await makeLegacyHome('bytea')));
+  afterAll(() => home.database.drop());
+
+  it('reads zero bytes and what is no UTF-8 in bytea, and keeps them until the content is changed', async () => {
+    const { legacy, message, legacyUser, legacyMessage } = home;
+    const self = await legacyUser();
+    const contents = ['', 'grüße \u{1f600}', 'a\0\0b ü', '\\x00'].map((text) => Buffer.from(text)).concat(Buffer.from([0x61, 0xff, 0x00]));
+    for (const [second, encrypted_content] of contents.entries()) {
+      await legacyMessage({ sender_id: self, recipient_id: self, encrypted_content, created_at: `2026-01-01 00:00:0${second}` });
+    }
+    const { rows } = await message.query<{ encrypted_content: string }>(
+      'SELECT encrypted_content FROM banyan_message.messages ORDER BY created_at',
+    );
+    expect(rows.map((row) => row.encrypted_content)).toEqual(['', 'grüße \u{1f600}', 'a\ufffd\ufffdb ü', '\\x00', 'a\\377\\000']);
+    await message.query('UPDATE banyan_message.messages SET is_read = true');
+    const kept = await legacy.query<{ encrypted_content: Buffer }>('SELECT encrypted_content FROM messages ORDER BY created_at');
+    expect(kept.rows.map((row) => row.encrypted_content)).toEqual(contents);
+  });
 });

@@ -9,7 +9,7 @@ const compose = `# For docker compose only: the password of its PostgreSQL serve
 #POSTGRES_PASSWORD=
 `;
 
-/** The text of \`.env.example\`, generated so that it cannot drift from the table. */
+/** The text of \`.env.example\`, generated so that it cannot drift from the table: `banyan settings --example > .env.example`. */
 export function envExample(): string {
   return [head, ...settingEntries.map(([name, setting]) => entry(name, setting)), compose].join('\n');
 }

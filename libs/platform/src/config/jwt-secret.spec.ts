@@ -1,14 +1,17 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jwtSecret } from './jwt-secret';
 import { loadSettings } from './settings';
 import { StartupError } from './startup-error';
 
-const folder = () => mkdtempSync(join(tmpdir(), 'banyan-secret-'));
+const all = mkdtempSync(join(tmpdir(), 'banyan-secret-'));
+const folder = () => mkdtempSync(join(all, 'data-'));
 const at = (dataDir: string) => loadSettings({ DATA_DIR: dataDir });
 
 describe('the secret of access tokens', () => {
+  afterAll(() => rmSync(all, { recursive: true }));
+
   it('is made once, readable by its owner only, and the same for all who start at the same time', async () => {
     const dataDir = join(folder(), 'new');
     const secrets = await Promise.all(Array.from({ length: 20 }, () => jwtSecret(at(dataDir))));

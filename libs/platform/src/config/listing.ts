@@ -1,4 +1,4 @@
-import { type Environment, onlyGiven, textInForce } from './settings';
+import { type Environment, merged, onlyGiven, textInForce } from './settings';
 import { type Setting, settingEntries, type SettingName } from './table';
 
 export interface SettingLine {
@@ -12,7 +12,7 @@ export interface SettingLine {
 /** Every setting with what is in force and where that comes from; wrong values too, so that they can be seen. */
 export function listSettings(environment: Environment, file: Environment): SettingLine[] {
   const inEnvironment = onlyGiven(environment);
-  const given = { ...onlyGiven(file), ...inEnvironment };
+  const given = merged(environment, file);
   return settingEntries.map(([name, setting]) => {
     const value = textInForce(setting, given, name);
     return { name, value: value === undefined ? null : masked(setting, value), source: sourceOf(), meaning: setting.meaning };

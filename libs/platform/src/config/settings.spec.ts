@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { databaseUrl, usesOwnServers } from './databases';
 import { envExample } from './env-example';
 import { listSettings } from './listing';
-import { dotEnv, loadSettings } from './settings';
+import { dotEnv, loadSettings, merged } from './settings';
 import { StartupError } from './startup-error';
 import { settingEntries } from './table';
 
@@ -153,17 +153,26 @@ describe('the list of settings', () => {
 });
 
 describe('.env.example', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'banyan-settings-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
   it('is what the table generates', () => {
-    expect(readFileSync('.env.example', 'utf8')).toBe(envExample());
+    expect(readFileSync(join(__dirname, '../../../../.env.example'), 'utf8')).toBe(envExample());
   });
 
   it('changes nothing when it is copied, and shows examples that are accepted', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'banyan-settings-'));
     writeFileSync(join(folder, '.env'), envExample());
     expect(loadSettings(dotEnv(folder))).toEqual(loadSettings({}));
     writeFileSync(join(folder, '.env'), envExample().replace(/^#(?=[A-Z])/gm, ''));
     const all = dotEnv(folder);
     for (const [name, { schema, example }] of settingEntries) if (example) expect(schema.parse(all[name] ?? '')).toBeDefined();
+  });
+
+  it('gives way to the environment, but not to an empty text there', () => {
+    expect(loadSettings(merged({ PORT: '1', LOG_LEVEL: '' }, { PORT: '2', LOG_LEVEL: 'warn' }))).toMatchObject({
+      PORT: 1,
+      LOG_LEVEL: 'warn',
+    });
   });
 
   it('is not needed', () => {

@@ -8,7 +8,7 @@ import { type Given, type Setting, settingEntries, type SettingName, type Settin
 /** What a program was started with: `process.env`, or a part of it. An empty text counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The file `.env` in `folder`, or nothing. The environment itself goes before it: `{ ...dotEnv(), ...process.env }`. */
+/** The file `.env` in `folder`, or nothing. The environment itself goes before it: `loadSettings(merged(process.env, dotEnv()))`. */
 export function dotEnv(folder = process.cwd()): Environment {
   try {
     return parseEnv(readFileSync(join(folder, '.env'), 'utf8'));
@@ -32,6 +32,11 @@ export function loadSettings(environment: Environment): Settings {
     if (setting.reserved && given[name] !== undefined) throw new StartupError(`${name} is not supported by this build; leave it unset.`);
   }
   return Object.freeze(settings);
+}
+
+/** What is set in `environment`, else in `file`. An empty text counts as unset in both. */
+export function merged(environment: Environment, file: Environment): Given {
+  return { ...onlyGiven(file), ...onlyGiven(environment) };
 }
 
 /** The settings that `environment` says something about; names that are not ours are left out. */

@@ -1,5 +1,5 @@
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/database';
-import { startTcpProxy } from '../../../../test/support/tcp-proxy';
+import { startTcpProxy, type TcpProxy } from '../../../../test/support/tcp-proxy';
 import { Coalescer } from './coalesce';
 import type { Bounds, Database } from './database';
 import { DatabaseUnavailable } from './errors';
@@ -11,13 +11,18 @@ interface Thing {
 }
 
 let test: TestDatabase;
+let proxy: TcpProxy;
 beforeAll(async () => {
   test = await createTestDatabase({
     side: [],
     setup: ['CREATE TABLE things (id int PRIMARY KEY, text varchar(5) NOT NULL, at int GENERATED ALWAYS AS IDENTITY)'],
   });
+  proxy = await startTcpProxy(test.url);
 });
-afterAll(() => test.drop());
+afterAll(async () => {
+  await proxy.close();
+  await test.drop();
+});
 beforeEach(() => test.admin('TRUNCATE things RESTART IDENTITY'));
 
 const stored = async () => (await test.admin<Thing>('SELECT id, text FROM things ORDER BY at')).map(({ id }) => id);
@@ -34,6 +39,7 @@ function writer(database: Database, batches: number[][] = []) {
     return things.map(({ id }) => `stored ${id}`);
   };
 }
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 const thing = (id: number, text = 'x'): Thing => ({ id, text });
 
 it('writes what waits together, in order, and answers each after the commit', async () => {
@@ -74,7 +80,6 @@ it('writes again after a lost connection, once in effect', async () => {
 });
 
 it('tells what is certain when the database stays away, and works when it is back', async () => {
-  const proxy = await startTcpProxy(test.url);
   const { database } = await test.connect({ via: proxy.through });
   const coalescer = new Coalescer(writer(database));
   await coalescer.add(thing(1));
@@ -83,24 +88,25 @@ it('tells what is certain when the database stays away, and works when it is bac
   expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason instanceof DatabaseUnavailable)).toEqual([true, true]);
   await proxy.start();
   expect(await coalescer.add(thing(4))).toBe('stored 4');
-  await proxy.close();
 });
 
 it('answers each caller by its own deadline, and nobody else suffers', async () => {
-  const proxy = await startTcpProxy(test.url);
   const { database } = await test.connect({ via: proxy.through });
   let deadline: number | undefined;
   const coalescer = new Coalescer(writer(database), { deadlineOf: () => deadline });
   await coalescer.add(thing(1));
   proxy.freeze();
-  deadline = Date.now() + 200;
-  const [sent, waiting] = [coalescer.add(thing(2)), coalescer.add(thing(3))];
+  await nextTurn();
+  deadline = Date.now() + 1_000;
+  const sent = coalescer.add(thing(2));
+  await nextTurn();
+  deadline = Date.now() + 100;
+  const waiting = coalescer.add(thing(3));
   await expect(waiting).rejects.toMatchObject({ executed: 'no' });
   await expect(sent).rejects.toMatchObject({ executed: 'maybe' });
   proxy.thaw();
   deadline = undefined;
   expect(await coalescer.add(thing(4))).toBe('stored 4');
-  await proxy.close();
 });
 
 it('refuses what it could not hold', async () => {

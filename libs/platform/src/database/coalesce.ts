@@ -80,7 +80,7 @@ export class Coalescer<In, Out> {
 
   private async settle(batch: Item<In, Out>[]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const open = batch.filter((item) => !item.isSettled);
+      const open = batch.filter((item) => !this.isOver(item));
       if (open.length === 0) return;
       try {
         return await this.send(open);
@@ -99,6 +99,12 @@ export class Coalescer<In, Out> {
         await sleep(20 * 2 ** attempt * Math.random());
       }
     }
+  }
+
+  private isOver(item: Item<In, Out>): boolean {
+    // Also when its timer is only about to fire.
+    if (!item.isSettled && Date.now() >= item.deadline) item.reject(new DatabaseUnavailable(item.executed));
+    return item.isSettled;
   }
 
   private async send(items: Item<In, Out>[]): Promise<void> {

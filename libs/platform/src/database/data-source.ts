@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg';
-import { DataSource, type MixedList } from 'typeorm';
-import type { MigrationInterface } from 'typeorm';
+import { DataSource, type Logger, type MigrationInterface, type MixedList } from 'typeorm';
 import { StartupError } from '../config/startup-error';
 import { serverFault } from './server-fault';
 import { valueTypes } from './values';
@@ -38,6 +37,7 @@ export async function openDataSource(options: DataSourceOptions): Promise<DataSo
     poolSize: options.poolSize,
     connectTimeoutMS: options.connectTimeoutMs ?? 5_000,
     installExtensions: false,
+    logger: silent,
     migrations: (options.history?.migrations ?? []) as MixedList<Migration>,
     migrationsTableName: options.history?.table,
     // An idle connection that the server ends leaves the pool by itself; the next use says whether the server is back.
@@ -58,6 +58,16 @@ export async function openDataSource(options: DataSourceOptions): Promise<DataSo
     throw new StartupError(serverFault(error, options.url), { cause: error });
   }
 }
+
+/** TypeORM prints to the console what it throws as well. */
+const silent: Logger = {
+  logQuery: () => undefined,
+  logQueryError: () => undefined,
+  logQuerySlow: () => undefined,
+  logSchemaBuild: () => undefined,
+  logMigration: () => undefined,
+  log: () => undefined,
+};
 
 function sessionSettings({ role, schema, statementTimeoutMs = 10_000 }: DataSourceOptions): string {
   const settings = {

@@ -172,7 +172,7 @@ describe('a lost connection', () => {
 });
 
 describe('a deadline', () => {
-  const soon = () => ({ deadline: Date.now() + 300 });
+  const soon = () => ({ deadline: Date.now() + 1_000 });
 
   it('bounds waiting for a connection', async () => {
     const { database: small } = await test.connect({ poolSize: 1 });
@@ -213,9 +213,9 @@ describe('a deadline', () => {
   });
 
   it('is asked of the caller, and the server stops by itself after its own limit', async () => {
-    const { database: strict } = await test.connect({ statementTimeoutMs: 200 });
+    const { database: strict } = await test.connect({ statementTimeoutMs: 1_000 });
     await expect(strict.query(sql`SELECT pg_sleep(20)`)).rejects.toMatchObject({ executed: 'no' });
-    const { database: hurried } = await test.connect({ deadlineOf: () => Date.now() + 200 });
+    const { database: hurried } = await test.connect({ deadlineOf: () => Date.now() + 1_000 });
     await expect(hurried.query(sql`SELECT pg_sleep(20)`)).rejects.toMatchObject({ executed: 'maybe' });
   });
 });

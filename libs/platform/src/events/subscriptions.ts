@@ -23,8 +23,8 @@ export const Subscriber = (domain: string): ClassDecorator => applyDecorators(In
 /** The method is called with each event of this kind after its transaction has committed. Throwing means: again later, at last to the dead letters. */
 export const On =
   <E extends EventDefinition>(event: E) =>
-  (_target: object, _method: string, descriptor: TypedPropertyDescriptor<(delivered: Delivered<E>) => Promise<void>>): void => {
-    Reflect.defineMetadata(ON, event, descriptor.value as object);
+  <H extends (delivered: Delivered<E>) => Promise<void>>(_target: object, _method: string, { value }: TypedPropertyDescriptor<H>): void => {
+    Reflect.defineMetadata(ON, event, value as object);
   };
 
 /** All `@On` methods of the running application. @throws StartupError if two would share a name */

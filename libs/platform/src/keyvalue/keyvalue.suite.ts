@@ -49,7 +49,7 @@ export function keyValueSuite(open: () => Promise<{ keyvalue: KeyValue; other: K
     });
 
     it('may be large', async () => {
-      const large = 'x'.repeat(5_000_000);
+      const large = 'x'.repeat(1_000_000);
       await keyvalue.set(key, large, LONG);
       expect((await other.get(key)) === large).toBe(true);
     });

@@ -1,12 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from './log';
 
-/** Nest's own lines on our log. Nest gives the context as the last text, and to `error` a stack before it. */
+/** Nest's own lines on our log, its chatter about starting up as debug lines. Nest gives the context as the last text, and to `error` a stack before it. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.write('info', message, rest);
+    this.write('debug', message, rest);
   }
 
   error(message: unknown, ...rest: unknown[]): void {

@@ -1,0 +1,63 @@
+import 'reflect-metadata';
+import { Injectable, Module } from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+import { z } from 'zod';
+import { event } from '../contract/event';
+import type { Delivered } from './stored-event';
+import { discoverSubscriptions, On, Subscriber } from './subscriptions';
+
+const happened = event('thing.happened', z.object({ n: z.number() }));
+const ended = event('thing.ended', z.object({}));
+
+@Injectable()
+class Effects {
+  readonly seen: string[] = [];
+}
+
+@Subscriber('notification')
+class NotificationHandlers {
+  constructor(private readonly effects: Effects) {}
+
+  @On(happened)
+  async tellThem(delivered: Delivered<typeof happened>): Promise<void> {
+    this.effects.seen.push(`told ${delivered.data.n}`);
+  }
+
+  notAHandler(): void {}
+}
+
+@Injectable()
+class Loose {
+  @On(ended)
+  async forget(): Promise<void> {}
+}
+
+@Subscriber('notification')
+class Twin {
+  @On(ended)
+  async tellThem(): Promise<void> {}
+}
+
+async function discover(providers: (new (...args: never[]) => unknown)[]) {
+  @Module({ imports: [DiscoveryModule], providers })
+  class App {}
+  const app = await Test.createTestingModule({ imports: [App] }).compile();
+  return { app, subscriptions: discoverSubscriptions(app.get(DiscoveryService), app.get(MetadataScanner)) };
+}
+
+it('finds handlers with their domain and event, and calls them on their instance', async () => {
+  const { app, subscriptions } = await discover([Effects, NotificationHandlers, Loose]);
+  expect(subscriptions.map(({ name, domain, event: { name: of } }) => ({ name, domain, of }))).toEqual([
+    { name: 'notification.tellThem', domain: 'notification', of: 'thing.happened' },
+    { name: 'Loose.forget', domain: undefined, of: 'thing.ended' },
+  ]);
+  await subscriptions[0]?.handle({ data: { n: 7 } } as Delivered);
+  expect(app.get(Effects).seen).toEqual(['told 7']);
+});
+
+it('stops the start when two would share a name', async () => {
+  await expect(discover([Effects, NotificationHandlers, Twin])).rejects.toThrow(
+    'Two event handlers are called notification.tellThem: rename one.',
+  );
+});

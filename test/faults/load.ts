@@ -123,9 +123,11 @@ export class Load {
       const answer = await ask();
       this.stir();
       if (answer.told !== 'refused' && answer.told !== 'unknown') return answer;
+      const [complaint] = this.tally.complaints;
+      if (complaint) throw new Error(`${complaint}; ${this}`);
       await pause(150 + 100 * Math.random());
     }
-    throw new Error(`not served in ${MAX_ATTEMPTS} attempts`);
+    throw new Error(`not served in ${MAX_ATTEMPTS} attempts; ${this}`);
   }
 
   private device(account: Account): Device {

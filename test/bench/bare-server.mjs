@@ -4,6 +4,7 @@
  *
  *     node bare-server.mjs DATABASE_URL    JWT_SECRET_KEY in the environment; prints its port
  */
+import { createSecretKey } from 'node:crypto';
 import Fastify from 'fastify';
 import jwt from 'jsonwebtoken';
 import pg from 'pg';
@@ -14,6 +15,8 @@ import './end-with-parent.mjs';
 /** As many as each of Banyan's domains has (POOL_SIZE). */
 const pool = new pg.Pool({ connectionString: process.argv[2], max: 8 });
 const app = Fastify();
+/** Given a text, jsonwebtoken tries first whether it is a PEM, each time, for a millisecond. */
+const secret = createSecretKey(process.env.JWT_SECRET_KEY, 'utf8');
 
 /** The rows that Banyan writes, as wide as its. */
 const SEND = `
@@ -55,7 +58,7 @@ const CONVERSATION = `
     AND NOT EXISTS (SELECT 1 FROM banyan_message.hidden_messages h WHERE h.user_id = $1 AND h.message_id = m.id)
   ORDER BY created_at DESC, id DESC LIMIT $3`;
 
-const userOf = ({ headers }) => jwt.verify(headers.authorization.slice(7), process.env.JWT_SECRET_KEY, { algorithms: ['HS256'] }).sub;
+const userOf = ({ headers }) => jwt.verify(headers.authorization.slice(7), secret, { algorithms: ['HS256'] }).sub;
 const rowsOf = async (name, text, values) => (await pool.query({ name, text, values })).rows;
 
 app.post('/api/v1/relay/send', async (request) => {

@@ -8,7 +8,7 @@
  *     npm run bench -- --profile FOLDER     a CPU profile of the server there, for Chrome's developer tools
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,10 +17,11 @@ import { orExplain, prepare } from '../../apps/server/install.mjs';
 import { startServices } from '../support/services.mjs';
 import { BARE_DATABASE, countMessages, fill, people, prepareBare, requestsOf } from './data.mjs';
 import { median, number, printTable, printTarget, quantile } from './figures.mjs';
-import { ask, residentMb, startBanyan, startBare, stopAll } from './programs.mjs';
+import { ask, startBanyan, startBare, stopAll } from './programs.mjs';
 import { measureReading } from './read.mjs';
 import { measureSending } from './send.mjs';
 import { measureStartUp, printMemory } from './start-up.mjs';
+import { residentMb } from './usage.mjs';
 
 const CALL_TARGET_US = 10;
 
@@ -34,7 +35,7 @@ const { values: options } = parseArgs({
 const isWanted = (part) => options.only.split(',').includes(part);
 const sizes = options.short
   ? { start: { rounds: 1 }, send: { rounds: 2, seconds: 4 }, read: { rounds: 1, seconds: 3 } }
-  : { start: { rounds: 3 }, send: { rounds: 6, seconds: 8 }, read: { rounds: 3, seconds: 5 } };
+  : { start: { rounds: 3 }, send: { rounds: 10, seconds: 5 }, read: { rounds: 3, seconds: 5 } };
 
 let interruption;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -74,7 +75,7 @@ async function onServers(folder) {
     const secret = randomBytes(32).toString('hex');
     const env = { ...services.settings, JWT_SECRET_KEY: secret, DATA_DIR: join(folder, 'data') };
     if (isWanted('call')) await measureLocalCall(env);
-    if (isWanted('send') || isWanted('read')) await underLoad(folder, env);
+    if (isWanted('send') || isWanted('read')) await underLoad(folder, env, postgresOf(services));
   } finally {
     await services.stop();
   }
@@ -99,7 +100,11 @@ async function measureLocalCall(env) {
   printTarget(`a local call costs at most ${CALL_TARGET_US} µs over the method: ${number(over, 1)} µs`, over <= CALL_TARGET_US);
 }
 
-async function underLoad(folder, env) {
+function postgresOf({ env }) {
+  return JSON.parse(readFileSync(env.TEST_SERVICES_FILE, 'utf8')).services.postgres.process ?? {};
+}
+
+async function underLoad(folder, env, postgres) {
   const everybody = people();
   const requests = requestsOf(everybody, env.JWT_SECRET_KEY);
   const requestsFiles = Object.fromEntries(Object.keys(requests).map((kind) => [kind, join(folder, `${kind}.json`)]));
@@ -121,7 +126,7 @@ async function underLoad(folder, env) {
     if (isWanted('send')) {
       const counts = () => Promise.all(['message_db', BARE_DATABASE].map((name) => countMessages(serverUrl, name)));
       const before = await counts();
-      const answered = await measureSending({ banyan, bare, requestsFile: requestsFiles.send }, sizes.send);
+      const answered = await measureSending({ banyan, bare, postgres }, { ...sizes.send, requestsFile: requestsFiles.send });
       memory.push(['after sending', residentMb(banyan.pid)]);
       const stored = (await counts()).map((count, n) => count - before[n]);
       console.log(
@@ -130,7 +135,7 @@ async function underLoad(folder, env) {
       if (stored[0] < answered.banyan || stored[1] < answered.bare) throw new Error('messages were answered and are not there');
     }
     if (isWanted('read')) {
-      await measureReading({ banyan, bare, requestsFiles }, sizes.read);
+      await measureReading({ banyan, bare, postgres }, { ...sizes.read, requestsFiles });
       memory.push(['after reading', residentMb(banyan.pid)]);
     }
     printMemory(memory);

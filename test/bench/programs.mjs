@@ -1,7 +1,6 @@
 /** The measured programs, each a process of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -56,15 +55,6 @@ export async function ask(file, question, env = {}) {
 /** For an interrupted run; whoever waits for one of them hears that it ended. */
 export function stopAll() {
   for (const child of running) child.kill('SIGTERM');
-}
-
-/** Resident memory of a process in MB; undefined where there is no /proc. */
-export function residentMb(pid) {
-  try {
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
-  } catch {
-    return undefined;
-  }
 }
 
 function start(args, { cwd, env, stdout = 'pipe' }) {

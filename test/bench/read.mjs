@@ -3,7 +3,7 @@ import { compare } from './compare.mjs';
 import { printTable, ratios, withSpread } from './figures.mjs';
 
 /** @param requestsFiles by the names below */
-export async function measureReading({ banyan, bare, requestsFiles }, { rounds, seconds }) {
+export async function measureReading(programs, { rounds, seconds, requestsFiles }) {
   const kinds = {
     me: 'GET /auth/me',
     emptyQueue: 'GET /relay/pending, nothing there',
@@ -14,8 +14,8 @@ export async function measureReading({ banyan, bare, requestsFiles }, { rounds, 
   for (const [kind, title] of Object.entries(kinds)) {
     console.log(`\nReading: ${title} …`);
     const load = { connections: 50, requestsFile: requestsFiles[kind], seconds };
-    await compare({ banyan, bare }, { ...load, rounds: 1, seconds: 2 }); // warms up
-    const results = await compare({ banyan, bare }, { ...load, rounds });
+    await compare(programs, { ...load, rounds: 1, seconds: 2 }); // warms up
+    const results = await compare(programs, { ...load, rounds });
     const [ours, theirs] = [results.banyan, results.bare].map((list) => list.map(({ perSecond }) => perSecond));
     rows.push([title, withSpread(ours), withSpread(theirs), withSpread(ratios(ours, theirs), 2)]);
   }

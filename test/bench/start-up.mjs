@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { number, printTable, withSpread } from './figures.mjs';
-import { residentMb, startBanyan } from './programs.mjs';
+import { startBanyan } from './programs.mjs';
+import { residentMb } from './usage.mjs';
 
 /** Until what a start leaves behind has been collected. */
 const IDLE_MS = 3_000;

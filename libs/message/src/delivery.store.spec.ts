@@ -5,7 +5,6 @@ import type { Statement } from '@banyan/platform/database/sql';
 import { v7 as uuidv7 } from 'uuid';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { genericPlans } from '../../../test/support/plans';
-import { DeliveryService } from './delivery.service';
 import { DeliveryStore, type NewDelivery } from './delivery.store';
 import { MessageStore } from './message.store';
 
@@ -306,41 +305,6 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     expect(deliver).not.toMatch(/Seq Scan/);
     expect(await plan((d) => new DeliveryStore(d).acknowledge('', '', ''))).toMatch(/Index Scan using deliveries_pkey/);
     expect(await plan((d) => new DeliveryStore(d).dropExpired())).toMatch(/(Index Scan using|Bitmap Index Scan on) deliveries_expires_at/);
-  });
-
-  describe('accepted together', () => {
-    const accepting = () => new DeliveryService(store, home.databases.of('message').outbox);
-    const send = (service: DeliveryService, more: Partial<NewDelivery> = {}) => {
-      const { id: _i, sender_id, key, event_id: _e, trace: _t, body_hash: _b, ...draft } = draftOf(more);
-      return service.accept(sender_id, key, { ...draft, signatures: null, media_refs: null });
-    };
-
-    it('have one whose key stood for something else refused, and all others accepted', async () => {
-      const service = accepting();
-      await send(service, { key: 'taken', encrypted_content: 'before' });
-      const sent = await Promise.allSettled([send(service), send(service), send(service, { key: 'taken' }), send(service), send(service)]);
-      expect(sent.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
-      expect(sent[2]).toMatchObject({ reason: { code: 'idempotency_key_reused' } });
-      expect(await countMessages()).toBe(5);
-    });
-
-    it.each([null, 0, undefined])('wait for a week if their life is %s', async (ttl_days) => {
-      const { created_at, expires_at } = await send(accepting(), { ttl_days: ttl_days as number });
-      const [{ days } = { days: 0 }] = await home.admin<{ days: number }>(
-        'SELECT extract(day FROM $2::timestamptz - $1::timestamptz)::int AS days',
-        [created_at, expires_at],
-      );
-      expect(days).toBe(7);
-    });
-
-    it('fall back one by one where the database knows that one recipient is not there', async () => {
-      const service = accepting();
-      const sent = await Promise.allSettled([send(service), send(service), send(service, { recipient_id: randomUUID() }), send(service)]);
-      const bad = home.isLegacy ? 'rejected' : 'fulfilled'; // own tables have no foreign keys: who there is, `user` knows
-      expect(sent.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', bad, 'fulfilled']);
-      if (home.isLegacy) expect(sent[2]).toMatchObject({ reason: { code: 'message.recipient_not_found' } });
-      expect((await pending()).map(({ position }) => position)).toHaveLength(3);
-    });
   });
 });
 

@@ -126,11 +126,11 @@ export class DeliveryStore {
       FROM taken t JOIN banyan_message.messages m ON m.id = t.message_id ORDER BY t.position`);
   }
 
-  /** With its event, in one statement. @returns false if it did not wait for this user */
-  async acknowledge(userId: string, messageId: string, eventId: string): Promise<boolean> {
+  /** With its event, in one statement. @returns false if it did not wait for this user, unless it was this very request that took it */
+  async acknowledge(userId: string, messageId: string, key: string, eventId: string): Promise<boolean> {
     const rows = await this.database.query(sql`
       WITH acknowledged AS (
-        UPDATE banyan_message.deliveries SET acknowledged_at = now()
+        UPDATE banyan_message.deliveries SET acknowledged_at = now(), acknowledged_by = ${key}
         WHERE message_id = ${messageId} AND recipient_id = ${userId} AND acknowledged_at IS NULL AND expires_at > now()
         RETURNING message_id, sender_id, recipient_id
       ), announced AS (
@@ -140,6 +140,14 @@ export class DeliveryStore {
         FROM acknowledged
       )
       SELECT message_id FROM acknowledged`);
+    return rows.length > 0 || this.wasAcknowledgedBy(key, userId, messageId);
+  }
+
+  /** In a statement of its own: the first attempt of a repeated request may commit while the second waits for its row. */
+  private async wasAcknowledgedBy(key: string, userId: string, messageId: string): Promise<boolean> {
+    const rows = await this.database.query(sql`
+      SELECT message_id FROM banyan_message.deliveries
+      WHERE message_id = ${messageId} AND recipient_id = ${userId} AND acknowledged_by = ${key}`);
     return rows.length > 0;
   }
 

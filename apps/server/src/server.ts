@@ -96,7 +96,7 @@ export async function startServer(
       stop: async () => {
         isDraining = true;
         await maintenance.stop();
-        await app.close();
+        await closeListener(app);
         await events.stop();
         await keyvalue.close();
         await storage.close();
@@ -188,6 +188,17 @@ function startEvents(app: NestFastifyApplication, { databases }: Storage): Local
   });
   events.start();
   return events;
+}
+
+/** Take no more, answer what was taken. */
+async function closeListener(app: NestFastifyApplication): Promise<void> {
+  // A connection whose answer was being written when the closing began turns idle after it, and would be waited for until its client goes.
+  const closeIdle = setInterval(() => app.getHttpServer().closeIdleConnections(), 50);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(closeIdle);
+  }
 }
 
 async function listen(fastify: FastifyInstance, { PORT, BIND }: Settings): Promise<string> {

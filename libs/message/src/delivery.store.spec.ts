@@ -43,7 +43,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
   }
   const accept = async (more?: Partial<NewDelivery>) => (await store.accept([draftOf(more)]))[0]!;
   const pending = (limit = 100) => store.deliver(bob!, limit);
-  const acknowledge = (id: string, userId = bob!) => store.acknowledge(userId, id, uuidv7());
+  const acknowledge = (id: string, userId = bob!) => store.acknowledge(userId, id, uuidv7(), uuidv7());
   const expire = (id: string) =>
     home.admin(`UPDATE banyan_message.deliveries SET expires_at = now() - interval '1 microsecond' WHERE message_id = $1`, [id]);
   const events = (name: string) =>
@@ -190,7 +190,9 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     it('are counted once, however many devices say so at once', async () => {
       const { message_id } = await accept();
       const other = new DeliveryStore(await home.another('message'));
-      const said = await Promise.all(Array.from({ length: 12 }, (_, n) => (n % 2 ? other : store).acknowledge(bob!, message_id, uuidv7())));
+      const said = await Promise.all(
+        Array.from({ length: 12 }, (_, n) => (n % 2 ? other : store).acknowledge(bob!, message_id, uuidv7(), uuidv7())),
+      );
       expect(said.filter(Boolean)).toHaveLength(1);
       expect(await events('message.delivered')).toHaveLength(1);
     });
@@ -252,7 +254,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
       accepted.flatMap(({ message_id: id }, n) => [
         fetch(n),
         database.transaction((tx) => new MessageStore(database).erase(tx, id)).then(() => gone.add(id)),
-        new DeliveryStore(other).acknowledge(bob!, id, uuidv7()).then((found) => {
+        new DeliveryStore(other).acknowledge(bob!, id, uuidv7(), uuidv7()).then((found) => {
           if (found) acknowledged++;
           gone.add(id);
         }),
@@ -279,7 +281,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
         for (let round = 0; round < 10; round++) {
           const messages = await device.deliver(bob!, 100);
           expect(messages.map(({ position }) => position)).toEqual(messages.map(({ position }) => position).sort((a, b) => a - b));
-          await device.acknowledge(bob!, accepted[10 * n + round]!.message_id, uuidv7());
+          await device.acknowledge(bob!, accepted[10 * n + round]!.message_id, uuidv7(), uuidv7());
         }
       }),
     );
@@ -304,7 +306,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     expect(deliver).toMatch(/(Index Scan using|Bitmap Index Scan on) deliveries_pkey/);
     expect(deliver).toMatch(/Index Scan using messages_pkey/);
     expect(deliver).not.toMatch(/Seq Scan/);
-    expect(await plan((d) => new DeliveryStore(d).acknowledge('', '', ''))).toMatch(/Index Scan using deliveries_pkey/);
+    expect(await plan((d) => new DeliveryStore(d).acknowledge('', '', '', ''))).toMatch(/Index Scan using deliveries_pkey/);
     expect(await plan((d) => new DeliveryStore(d).dropExpired())).toMatch(/(Index Scan using|Bitmap Index Scan on) deliveries_expires_at/);
   });
 

@@ -61,7 +61,11 @@ export class TokenVerifier {
       attempt.success = resolve;
       attempt.fail = () => reject(InvalidToken());
       attempt.error = () => reject(InvalidToken());
-      attempt.authenticate({ token } satisfies Bearer as never);
+      try {
+        attempt.authenticate({ token } satisfies Bearer as never);
+      } catch {
+        reject(InvalidToken()); // jsonwebtoken throws at a payload that is null
+      }
     });
   }
 }

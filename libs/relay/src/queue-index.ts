@@ -4,6 +4,8 @@ import { Injectable } from '@nestjs/common';
 
 /** Long enough for a session, short enough that the queues of those who left do not stay in memory. */
 const TTL_MS = 3_600_000;
+/** Of how many users it is remembered that their index is behind; beyond that the event of the message has to do. */
+const MAX_BEHIND = 100_000;
 /** Sorts before every position. While it is there the index has every queued message of its user. */
 const LOADED = { member: 'loaded', score: -1 };
 
@@ -16,10 +18,18 @@ const LOADED = { member: 'loaded', score: -1 };
  */
 @Injectable()
 export class QueueIndex {
+  /** Users whose index has missed a message that this process accepted: a store that was only silent still says that it is loaded. */
+  private readonly behind = new Set<string>();
+
   constructor(@InjectKeyValue() private readonly keyvalue: KeyValue) {}
 
   async add(userId: string, messageId: string, position: number): Promise<void> {
-    await this.keyvalue.sortedAdd(this.key(userId), [{ member: messageId, score: position }], TTL_MS);
+    try {
+      await this.keyvalue.sortedAdd(this.key(userId), [{ member: messageId, score: position }], TTL_MS);
+    } catch (error) {
+      this.markBehind(userId);
+      throw error;
+    }
   }
 
   async remove(userId: string, messageIds: readonly string[]): Promise<void> {
@@ -28,6 +38,7 @@ export class QueueIndex {
 
   /** The ids that wait, or undefined if the index does not know. */
   async find(userId: string): Promise<string[] | undefined> {
+    if (this.behind.has(userId)) await this.unload(userId);
     const entries = await this.keyvalue.sortedRange(this.key(userId), {});
     if (entries[0]?.member !== LOADED.member) return undefined;
     return entries.slice(1).map(({ member }) => member);
@@ -40,6 +51,21 @@ export class QueueIndex {
       [LOADED, ...queue.map(({ id, position }) => ({ member: id, score: position }))],
       TTL_MS,
     );
+  }
+
+  private markBehind(userId: string): void {
+    if (this.behind.size < MAX_BEHIND) this.behind.add(userId);
+  }
+
+  /** For every process. */
+  private async unload(userId: string): Promise<void> {
+    this.behind.delete(userId); // first: a message that is missed from here on marks it again
+    try {
+      await this.keyvalue.sortedRemove(this.key(userId), [LOADED.member]);
+    } catch (error) {
+      this.markBehind(userId);
+      throw error;
+    }
   }
 
   private key(userId: string): string {

@@ -1,68 +1,97 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { RedisKeyValue } from '@banyan/platform/keyvalue/redis.keyvalue';
-import { RedisServer } from '../../../test/support/redis-server';
+import { randomUUID } from 'node:crypto';
+import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import { FragileKeyValue, keyValueStores } from '../../../test/support/fragile.keyvalue';
 import { QueueIndex } from './queue-index';
 
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
-
-describe('the index of queues', () => {
-  let redis: RedisServer;
-  let keyvalue: RedisKeyValue;
+describe.each(keyValueStores)('the index of a queue, $keyvalueName,', ({ openKeyValue }) => {
+  let keyvalue: KeyValue;
+  let store: FragileKeyValue;
   let index: QueueIndex;
-
+  let ada: string;
   beforeAll(async () => {
-    redis = await RedisServer.start();
-    keyvalue = await RedisKeyValue.open(redis.url, { log: silent, commandTimeoutMs: 200 });
-    index = new QueueIndex(keyvalue);
+    keyvalue = await openKeyValue();
+    store = new FragileKeyValue(keyvalue);
+    index = new QueueIndex(store);
+  });
+  beforeEach(() => (ada = randomUUID()));
+  afterAll(() => keyvalue?.close());
+
+  const loaded = async (...ids: string[]) => {
+    const queue = ids.map((id, n) => ({ id, position: n + 1 }));
+    await index.load(await index.beginLoading(ada), queue);
+  };
+
+  it('knows nothing until it was loaded, whatever was added', async () => {
+    expect(await index.find(ada)).toBeUndefined();
+    await index.add(ada, 'b', 2);
+    expect(await index.find(ada)).toBeUndefined();
+    const loading = await index.beginLoading(ada);
+    expect(await index.find(ada)).toBeUndefined();
+    await index.load(loading, [{ id: 'a', position: 1 }]);
+    expect(await index.find(ada)).toEqual(['a', 'b']);
   });
 
-  afterAll(async () => {
-    await keyvalue.close();
-    await redis.stop();
+  it('knows an empty queue from none', async () => {
+    await loaded();
+    expect(await index.find(ada)).toEqual([]);
   });
 
-  async function untilRedisAnswers(): Promise<void> {
-    while (
-      !(await keyvalue.ping().then(
-        () => true,
-        () => false,
-      ))
-    )
-      await pause(20);
-  }
-
-  it('knows the queue of a user once it is loaded, in the order of positions', async () => {
-    expect(await index.find('ada')).toBeUndefined();
-    await index.add('ada', 'm2', 2);
-    expect(await index.find('ada')).toBeUndefined();
-    await index.load('ada', [
-      { id: 'm1', position: 1 },
-      { id: 'm2', position: 2 },
-    ]);
-    expect(await index.find('ada')).toEqual(['m1', 'm2']);
-    await index.remove('ada', ['m1', 'm2']);
-    expect(await index.find('ada')).toEqual([]);
+  it('keeps the order of positions, and each message once', async () => {
+    await loaded('a', 'b');
+    await index.add(ada, 'd', 1_000_000_007);
+    await index.add(ada, 'c', 9);
+    await index.add(ada, 'c', 9);
+    expect(await index.find(ada)).toEqual(['a', 'b', 'c', 'd']);
+    await index.remove(ada, ['a', 'd', 'never there']);
+    expect(await index.find(ada)).toEqual(['b', 'c']);
+    await index.remove(ada, []);
   });
 
-  it('does not trust a store that was silent when a message came, and is the same as before', async () => {
-    await index.load('bob', []);
-    const { generation } = keyvalue;
-    redis.freeze();
-    await expect(index.add('bob', 'missed', 1)).rejects.toThrow();
-    await expect(index.find('bob')).rejects.toThrow();
-    redis.thaw();
-    await untilRedisAnswers();
-    expect(keyvalue.generation).toBe(generation);
-    expect(await index.find('bob')).toBeUndefined();
-    await index.load('bob', [{ id: 'missed', position: 1 }]);
-    expect(await index.find('bob')).toEqual(['missed']);
+  it.each(['wipe', 'restart'] as const)('knows nothing after a %s', async (loss) => {
+    await loaded('a');
+    store[loss]();
+    expect(await index.find(ada)).toBeUndefined();
   });
 
-  it('starts anew with a store that was restarted, whatever that has kept', async () => {
-    await index.load('eve', []);
-    await redis.kill();
-    await redis.startAgain();
-    await untilRedisAnswers();
-    expect(await index.find('eve')).toBeUndefined();
+  it.each(['wipe', 'restart'] as const)(
+    'is not loaded by a loading that began before a %s: what came in between may be lost',
+    async (loss) => {
+      const loading = await index.beginLoading(ada);
+      await index.add(ada, 'came in between', 1);
+      store[loss]();
+      await index.load(loading, []);
+      expect(await index.find(ada)).toBeUndefined();
+      await loaded('came in between');
+      expect(await index.find(ada)).toEqual(['came in between']);
+    },
+  );
+
+  it('is loaded by the last of several loadings, whatever their order', async () => {
+    const [first, second] = [await index.beginLoading(ada), await index.beginLoading(ada)];
+    await index.load(first, [{ id: 'a', position: 1 }]);
+    expect(await index.find(ada)).toBeUndefined();
+    await index.load(second, [{ id: 'b', position: 2 }]);
+    expect(await index.find(ada)).toEqual(['a', 'b']);
+  });
+
+  it.each([1, 2])(
+    'knows nothing after a message has missed a store that was away for %d commands and has kept everything',
+    async (away) => {
+      await loaded();
+      const loading = await index.beginLoading(ada);
+      store.failNext(away);
+      await expect(index.add(ada, 'missed', 1)).rejects.toThrow('disconnected');
+      if (away > 1) await expect(index.find(ada)).rejects.toThrow('disconnected');
+      expect(await index.find(ada)).toBeUndefined();
+      await index.load(loading, []); // by somebody who asked the database before
+      expect(await index.find(ada)).toBeUndefined();
+      await loaded('missed');
+      expect(await index.find(ada)).toEqual(['missed']);
+    },
+  );
+
+  it('is of one user', async () => {
+    await loaded('a');
+    expect(await index.find(randomUUID())).toBeUndefined();
   });
 });

@@ -74,6 +74,22 @@ describe.each(keyValueStores)('the index of a queue, $keyvalueName,', ({ openKey
     expect(await index.find(ada)).toEqual(['a', 'b']);
   });
 
+  it.each([1, 2])(
+    'knows nothing after a message has missed a store that was away for %d commands and has kept everything',
+    async (away) => {
+      await loaded();
+      const loading = await index.beginLoading(ada);
+      store.failNext(away);
+      await expect(index.add(ada, 'missed', 1)).rejects.toThrow('disconnected');
+      if (away > 1) await expect(index.find(ada)).rejects.toThrow('disconnected');
+      expect(await index.find(ada)).toBeUndefined();
+      await index.load(loading, []); // by somebody who asked the database before
+      expect(await index.find(ada)).toBeUndefined();
+      await loaded('missed');
+      expect(await index.find(ada)).toEqual(['missed']);
+    },
+  );
+
   it('is of one user', async () => {
     await loaded('a');
     expect(await index.find(randomUUID())).toBeUndefined();

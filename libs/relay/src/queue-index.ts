@@ -5,6 +5,8 @@ import { Injectable } from '@nestjs/common';
 
 /** Long enough for a session, short enough that the queues of those who left do not stay in memory. */
 const TTL_MS = 3_600_000;
+/** Of how many users it is remembered that their index is behind; beyond that the event of the message has to do. */
+const MAX_BEHIND = 100_000;
 /** Two members that sort before every message: positions begin at 1, and a loading has a negative number as its score. */
 const BEGUN = 'begun';
 const LOADED = 'loaded';
@@ -26,10 +28,18 @@ export interface Loading {
  */
 @Injectable()
 export class QueueIndex {
+  /** Users whose index has missed a message that this process accepted: a store that was only silent still says that it is loaded. */
+  private readonly behind = new Set<string>();
+
   constructor(@InjectKeyValue() private readonly keyvalue: KeyValue) {}
 
   async add(userId: string, messageId: string, position: number): Promise<void> {
-    await this.keyvalue.sortedAdd(this.key(userId), [{ member: messageId, score: position }], TTL_MS);
+    try {
+      await this.keyvalue.sortedAdd(this.key(userId), [{ member: messageId, score: position }], TTL_MS);
+    } catch (error) {
+      this.markBehind(userId);
+      throw error;
+    }
   }
 
   async remove(userId: string, messageIds: readonly string[]): Promise<void> {
@@ -38,6 +48,7 @@ export class QueueIndex {
 
   /** The ids that wait, or undefined if the index does not know. */
   async find(userId: string): Promise<string[] | undefined> {
+    if (this.behind.has(userId)) await this.unload(userId);
     const entries = await this.keyvalue.sortedRange(this.key(userId), {});
     const marks = new Map(entries.slice(0, 2).map(({ member, score }) => [member, score]));
     const begun = marks.get(BEGUN);
@@ -55,6 +66,21 @@ export class QueueIndex {
   async load({ key, mark }: Loading, queue: readonly { readonly id: string; readonly position: number }[]): Promise<void> {
     const entries = queue.map(({ id, position }) => ({ member: id, score: position }));
     await this.keyvalue.sortedAdd(key, [{ member: LOADED, score: mark }, ...entries], TTL_MS);
+  }
+
+  private markBehind(userId: string): void {
+    if (this.behind.size < MAX_BEHIND) this.behind.add(userId);
+  }
+
+  /** For every process; a loading that is under way does not count either. */
+  private async unload(userId: string): Promise<void> {
+    this.behind.delete(userId); // first: a message that is missed from here on marks it again
+    try {
+      await this.keyvalue.sortedRemove(this.key(userId), [BEGUN, LOADED]);
+    } catch (error) {
+      this.markBehind(userId);
+      throw error;
+    }
   }
 
   private key(userId: string): string {

@@ -47,6 +47,19 @@ describe.each(keyValueStores)('the index of a queue, $keyvalueName,', ({ openKey
     await index.remove(ada, []);
   });
 
+  it('is asked for again after ten minutes: what was missed while the store was away for long is found then', async () => {
+    await loaded('a');
+    const later = Date.now() + 600_001;
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => later);
+    try {
+      expect(await index.find(ada)).toBeUndefined();
+      await loaded('a', 'missed');
+      expect(await index.find(ada)).toEqual(['a', 'missed']);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
   it.each(['wipe', 'restart'] as const)('knows nothing after a %s', async (loss) => {
     await loaded('a');
     store[loss]();

@@ -5,6 +5,8 @@ import { Injectable } from '@nestjs/common';
 
 /** Long enough for a session, short enough that the queues of those who left do not stay in memory. */
 const TTL_MS = 3_600_000;
+/** So long a loading is believed. What no event could repair, in a long outage of the store, is found after that at the latest. */
+const BELIEVED_MS = 600_000;
 /** Of how many users it is remembered that their index is behind; beyond that the event of the message has to do. */
 const MAX_BEHIND = 100_000;
 /** Two members that sort before every message: positions begin at 1, and a loading has a negative number as its score. */
@@ -14,6 +16,7 @@ const LOADED = 'loaded';
 /** One attempt to fill an index: which one, and the number that its marks carry. */
 export interface Loading {
   readonly key: string;
+  /** When it began, as a negative number (so that it sorts first), with three digits that tell it from others of its millisecond. */
   readonly mark: number;
 }
 
@@ -52,12 +55,13 @@ export class QueueIndex {
     const entries = await this.keyvalue.sortedRange(this.key(userId), {});
     const marks = new Map(entries.slice(0, 2).map(({ member, score }) => [member, score]));
     const begun = marks.get(BEGUN);
-    return begun !== undefined && begun === marks.get(LOADED) ? entries.slice(2).map(({ member }) => member) : undefined;
+    const isLoaded = begun !== undefined && begun === marks.get(LOADED) && -begun / 1_000 > Date.now() - BELIEVED_MS;
+    return isLoaded ? entries.slice(2).map(({ member }) => member) : undefined;
   }
 
   /** Before the database is asked for the queue. */
   async beginLoading(userId: string): Promise<Loading> {
-    const loading = { key: this.key(userId), mark: -randomInt(1, 2 ** 47) };
+    const loading = { key: this.key(userId), mark: -(Date.now() * 1_000 + randomInt(1_000)) };
     await this.keyvalue.sortedAdd(loading.key, [{ member: BEGUN, score: loading.mark }], TTL_MS);
     return loading;
   }

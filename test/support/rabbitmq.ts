@@ -4,8 +4,7 @@ import { randomBytes } from 'node:crypto';
 export interface TestBroker {
   /** AMQP address of the virtual host. */
   readonly url: string;
-  /** The server ends every connection to it, as an operator may. */
-  cutConnections(): Promise<void>;
+  /** Names of all queues in it. */
   queues(): Promise<readonly string[]>;
   /** Deletes it with all that is in it. */
   drop(): Promise<void>;
@@ -27,10 +26,6 @@ export async function createTestBroker(environment: Readonly<Record<string, stri
   return {
     url: `${TEST_AMQP_URL}/${name}`,
     queues: async () => ((await ask('GET', `/queues/${name}`)) as { name: string }[]).map((queue) => queue.name),
-    cutConnections: async () => {
-      const connections = (await ask('GET', `/vhosts/${name}/connections`)) as { name: string }[];
-      for (const connection of connections) await ask('DELETE', `/connections/${encodeURIComponent(connection.name)}`);
-    },
     drop: async () => {
       await ask('DELETE', `/vhosts/${name}`);
     },

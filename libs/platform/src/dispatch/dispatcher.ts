@@ -107,6 +107,7 @@ export class Dispatcher {
     const seconds = () => (performance.now() - started) / 1000;
     try {
       if (deadline <= Date.now()) throw new Unserved(operation.name, 'no', 'expired');
+      if (attempt.signal?.aborted) throw new Unserved(operation.name, 'no', 'aborted');
       const answer = await within(deadline, operation.name, carrier.call(operation, input, { ...context, deadline }, attempt));
       this.metrics.observeCall(operation.name, home, 'ok', seconds());
       return answer;

@@ -1,6 +1,5 @@
 import type { Actor, CallContext, Operation } from '../contract';
-import type { Attempt, Carrier } from './carrier';
-import { Unserved } from './outcome';
+import type { Carrier } from './carrier';
 import type { OperationServer } from './server';
 
 /** Calls the operation in this process, without copying anything. */
@@ -9,8 +8,7 @@ export class LocalCarrier implements Carrier {
 
   constructor(private readonly server: OperationServer) {}
 
-  call(operation: Operation, input: unknown, context: CallContext<Actor>, { signal }: Partial<Attempt> = {}): Promise<unknown> {
-    if (signal?.aborted) return Promise.reject(new Unserved(operation.name, 'no', 'aborted'));
+  call(operation: Operation, input: unknown, context: CallContext<Actor>): Promise<unknown> {
     return this.server.execute(operation.name, input, context);
   }
 }

@@ -76,25 +76,31 @@ export interface RemoteCaller extends Caller {
   startWorker(limits?: Partial<WorkerOptions>): ReturnType<Workers['start']>;
 }
 
-/** Without a copy of its own, as an edge. `callerUrl` and `workerUrl` lead somewhere else than to the broker itself, such as to a proxy. */
-export async function remoteCaller({ broker, callerUrl }: { broker?: TestBroker; callerUrl?: string } = {}): Promise<RemoteCaller> {
-  const ours = broker ?? (await createTestBroker());
+/** As an edge, or `withCopy` as a host: with the domain in this process too. `url` leads to the broker, such as through a proxy. */
+export async function remoteCaller({
+  withCopy = false,
+  wait = true,
+  ...given
+}: { withCopy?: boolean; wait?: boolean; broker?: TestBroker; url?: string } = {}): Promise<RemoteCaller> {
+  const broker = given.broker ?? (await createTestBroker());
   const traces = new Traces();
   const workers = new Workers();
-  const connection = await connectRabbit({ url: callerUrl ?? ours.url, name: 'test', log: silent });
+  const connection = await connectRabbit({ url: given.url ?? broker.url, name: 'test', log: silent });
   const carrier = new RabbitCarrier({ connection, directory: workers, key: CARRIER_KEY, log: silent });
-  const carriers = { local: { name: 'none', call: () => Promise.reject(new Error('no copy')) }, remote: carrier, serves: () => false };
-  await carrier.ready();
+  const { server, app } = await serveProbe(traces.folder);
+  const carriers = { local: new LocalCarrier(server), remote: carrier, serves: () => withCopy };
+  if (wait) await carrier.ready();
   const caller = callerOf(traces, carriers, async () => {
     await workers.killAll();
     await carrier.close();
     await closeRabbit(connection);
-    await ours.drop();
+    await app.close();
+    await broker.drop();
     traces.remove();
   });
   const startWorker = (limits: Partial<WorkerOptions> = {}) =>
-    workers.start({ amqpUrl: ours.url, key: CARRIER_KEY, folder: traces.folder, ...limits });
-  return { ...caller, broker: ours, carrier, workers, connection, startWorker };
+    workers.start({ amqpUrl: broker.url, key: CARRIER_KEY, folder: traces.folder, ...limits });
+  return { ...caller, broker, carrier, workers, connection, startWorker };
 }
 
 function callerOf(traces: Traces, carriers: Carriers, close: () => Promise<void>): Caller {

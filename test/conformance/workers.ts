@@ -73,6 +73,11 @@ export class Worker {
     return this.child.pid!;
   }
 
+  /** It has told its queue once more. */
+  async consumesAgain(): Promise<void> {
+    await once(this.child, 'message');
+  }
+
   async kill(): Promise<void> {
     if (this.isGone) return;
     const gone = once(this.child, 'exit');

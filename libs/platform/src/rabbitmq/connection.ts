@@ -1,4 +1,5 @@
 import { AmqpConnection, type RabbitMQConfig } from '@golevelup/nestjs-rabbitmq';
+import { atMost } from './at-most';
 import type { Logger } from '../telemetry/log';
 import { NestLogger } from '../telemetry/nest-logger';
 
@@ -43,9 +44,6 @@ export async function connectRabbit({ url, name, log, config }: RabbitOptions): 
 }
 
 /** Close it, and do not wait for a broker that does not answer. */
-export async function closeRabbit(connection: AmqpConnection, graceMs = 2_000): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, graceMs)));
-  await Promise.race([connection.managedConnection.close().catch(() => undefined), tooLong]);
-  clearTimeout(timer);
+export function closeRabbit(connection: AmqpConnection, graceMs = 2_000): Promise<void> {
+  return atMost(graceMs, connection.managedConnection.close());
 }

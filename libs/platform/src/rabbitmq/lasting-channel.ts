@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { Channel, ChannelModel } from 'amqplib';
 import type { Logger } from '../telemetry/log';
+import { atMost } from './at-most';
 
 export interface LastingChannelOptions<C extends Channel> {
   readonly create: (connection: ChannelModel) => Promise<C>;
@@ -14,6 +16,7 @@ export interface LastingChannelOptions<C extends Channel> {
 /** A channel that its server or an operator closes is opened again after this long, then twice as long, and so on up to the last. */
 const REOPEN_MS = 100;
 const LONGEST_REOPEN_MS = 2_000;
+const CLOSE_MS = 2_000;
 
 /**
  * A channel of the process's connection that is opened again whenever it or the connection was lost.
@@ -48,14 +51,15 @@ export class LastingChannel<C extends Channel> {
     if (!this.channel) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
-  /** Close it for good; resolves when the broker has all that was published on it. */
+  /** Close it for good; resolves when the broker has all that was published on it, or cannot have it any more. */
   async close(): Promise<void> {
     this.isClosed = true;
     clearTimeout(this.timer);
     this.connection.managedConnection.removeListener('connect', this.open);
     const { channel } = this;
     this.channel = undefined;
-    await channel?.close().catch(() => undefined);
+    // amqplib never ends a close that a lost connection has overtaken.
+    if (channel) await atMost(CLOSE_MS, Promise.race([channel.close(), once(channel, 'close')]));
   }
 
   private async tryOpen(): Promise<void> {

@@ -7,6 +7,7 @@ import { MAX_DEPTH } from '../dispatch/context';
 import { isNotServed } from '../dispatch/outcome';
 import type { OperationServer } from '../dispatch/server';
 import type { Logger } from '../telemetry/log';
+import { atMost } from './at-most';
 import {
   type AbortEnvelope,
   type AnswerEnvelope,
@@ -47,6 +48,8 @@ interface Call {
 
 /** Senders whose last number is remembered: far more than processes that send. */
 const SENDERS = 10_000;
+/** For a broker that does not answer. */
+const FAREWELL_MS = 2_000;
 
 /**
  * Executes what other processes call here, from one exclusive queue, and answers each call: with its output, with the declared error,
@@ -102,7 +105,8 @@ export class OperationConsumer {
     await this.work.idle(graceMs);
     for (const batch of this.answers.values()) batch.flush();
     // What was delivered before the broker took the queue away is refused on the way; what comes later is returned to its caller.
-    await this.channel.current?.deleteQueue(this.queueName, { ifEmpty: true }).catch(() => undefined);
+    const { current } = this.channel;
+    if (current) await atMost(FAREWELL_MS, current.deleteQueue(this.queueName, { ifEmpty: true }));
     for (const batch of this.answers.values()) batch.flush();
     await this.channel.close();
   }

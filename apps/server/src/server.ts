@@ -69,7 +69,11 @@ export async function startServer(
   try {
     const served = settings.SERVE.domains.map((domain) => domainTable[domain]);
     const server = new OperationServer(served.map(({ contract }) => contract));
-    const dispatcher = new Dispatcher(new Routes(settings.ROUTES), { local: wrapCarrier(new LocalCarrier(server)) }, metrics);
+    const dispatcher = new Dispatcher(
+      new Routes(settings.ROUTES),
+      { local: wrapCarrier(new LocalCarrier(server)), serves: (domain) => server.serves(domain) },
+      metrics,
+    );
     const app = await createApp(settings, log, [
       PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts }),
       ...served.map(({ module }) => module),

@@ -2,6 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Actor, CallContext, SystemActor, Trace } from '../contract';
 import { newTrace } from '../telemetry/trace';
 
+/** How deep calls may be nested; deeper ones go round in a circle. */
+export const MAX_DEPTH = 8;
+
 const storage = new AsyncLocalStorage<CallContext<Actor>>();
 
 /** The call one is in, if any: services use their clients without passing it on by hand. */

@@ -53,7 +53,7 @@ class Scripted implements Carrier {
 const user: Actor = { kind: 'user', userId: 'ada', role: 'user' };
 const edge = { actor: user, key: 'k' };
 const dispatcherOf = (local: Carrier, { remote, routes = new Routes() }: { remote?: Carrier; routes?: Routes } = {}) =>
-  new Dispatcher(routes, { local, remote }, new Metrics());
+  new Dispatcher(routes, { local, remote: remote && { to: () => remote } }, new Metrics());
 
 describe('an attempt that failed', () => {
   it.each([

@@ -1,23 +1,48 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Actor, type CallContext, CallTooDeep, type CallOptions, DomainError, type Operation, Unavailable } from '../contract';
+import { type Actor, type CallContext, CallTooDeep, type CallOptions, DomainError, type Operation } from '../contract';
 import type { Metrics } from '../telemetry/metrics';
 import { childOf, newTrace } from '../telemetry/trace';
-import type { Carrier } from './carrier';
-import { currentContext } from './context';
-import { AttemptTimedOut, type Executed, executedBy, isNotServed, mayRepeat, toAnswer } from './outcome';
-import type { Home, Routes } from './routes';
+import type { Attempt, Carrier, RemoteCarrier } from './carrier';
+import { currentContext, MAX_DEPTH } from './context';
+import { AttemptTimedOut, type Executed, executedBy, isNotServed, mayRepeat, NobodyLeft, toAnswer, Unserved } from './outcome';
+import type { Routes } from './routes';
 
-const MAX_DEPTH = 8;
-/** Pauses before the second and third attempt: a restarted database is back by then, an absent one is not waited for. */
+/** Pauses before the second and third round: a restarted database or worker is back by then, an absent one is not waited for. */
 const PAUSES_MS = [100, 400];
+/** Instances that are asked in one round before it goes on to the next place. */
+const MAX_INSTANCES = 3;
+
+/** Where an attempt can be made. `home` is what metrics call it. */
+interface Place {
+  readonly home: 'local' | 'remote' | 'host';
+  readonly carrier: Carrier;
+}
+
+export interface Carriers {
+  readonly local: Carrier;
+  /** Absent where there is no broker: then every domain is here. */
+  readonly remote?: RemoteCarrier;
+  /** Has this process a copy of the domain? */
+  readonly serves?: (domain: string) => boolean;
+}
 
 /** The one place that decides where a call runs, how long it may take and whether it is tried again. */
 export class Dispatcher {
+  private readonly here: Place;
+  private readonly workers?: Place;
+  private readonly hosts?: Place;
+  private readonly serves: (domain: string) => boolean;
+
   constructor(
     private readonly routes: Routes,
-    private readonly carriers: { readonly local: Carrier; readonly remote?: Carrier },
+    { local, remote, serves = () => true }: Carriers,
     private readonly metrics: Metrics,
-  ) {}
+  ) {
+    this.here = { home: 'local', carrier: local };
+    this.workers = remote && { home: 'remote', carrier: remote.to('worker') };
+    this.hosts = remote && { home: 'host', carrier: remote.to('host') };
+    this.serves = serves;
+  }
 
   /** A call from inside: another domain, an event handler, a timer. Goes on with the context it is made in. */
   call(operation: Operation, input: unknown, { key }: CallOptions = {}): Promise<unknown> {
@@ -36,43 +61,77 @@ export class Dispatcher {
   }
 
   /** A call from outside: the edge. */
-  callFromEdge(operation: Operation, input: unknown, { actor, key, trace = newTrace(), address }: EdgeCall): Promise<unknown> {
-    return this.run(operation, input, { actor, key, trace, address, depth: 0, deadline: Date.now() + 2 * operation.timeoutMs + 500 });
+  callFromEdge(operation: Operation, input: unknown, { actor, key, trace = newTrace(), address, signal }: EdgeCall): Promise<unknown> {
+    const deadline = Date.now() + 2 * operation.timeoutMs + 500;
+    return this.run(operation, input, { actor, key, trace, address, depth: 0, deadline }, signal);
   }
 
-  private async run(operation: Operation, input: unknown, context: CallContext<Actor>): Promise<unknown> {
-    const home = this.homeOf(operation, context);
-    const carrier = home === 'remote' ? this.carriers.remote : this.carriers.local;
-    if (!carrier) throw Unavailable();
+  /**
+   * Rounds with pauses between them; in a round each place in turn, at a place one instance after the other. A failure that may have
+   * had an effect ends it, unless a second execution does no harm.
+   */
+  private async run(operation: Operation, input: unknown, context: CallContext<Actor>, signal?: AbortSignal): Promise<unknown> {
+    const places = this.placesFor(operation, context);
     let executed: Executed = 'no';
-    for (let attempt = 0; ; attempt++) {
-      const started = performance.now();
-      try {
-        const answer = await this.attempt(carrier, operation, input, context);
-        this.metrics.observeCall(operation.name, home, 'ok', (performance.now() - started) / 1000);
-        return answer;
-      } catch (error) {
-        const outcome = error instanceof DomainError ? error.code : isNotServed(error) ? 'not_served' : 'fault';
-        this.metrics.observeCall(operation.name, home, outcome, (performance.now() - started) / 1000);
-        const failed = executedBy(error);
-        if (!failed) throw error;
-        // Once it may have happened it stays so, whatever later attempts say.
-        if (failed === 'maybe') executed = 'maybe';
-        // A call inside that was not served has been tried again there.
-        const pauseMs = isNotServed(error) && mayRepeat(operation, error) ? PAUSES_MS[attempt] : undefined;
-        if (pauseMs === undefined || !hasTimeFor(context, pauseMs)) throw answerTo(operation, executed, error as Error);
-        await pause(pauseMs);
+    let failure: Error = new NobodyLeft(operation.name);
+    let number = 0;
+    for (let round = 0; ; round++) {
+      for (const place of places) {
+        const tried = new Set<string>();
+        for (let asked = 0; asked < (place.home === 'local' ? 1 : MAX_INSTANCES); asked++) {
+          try {
+            return await this.attempt(place, operation, input, context, { number: ++number, tried, signal });
+          } catch (error) {
+            const failed = executedBy(error);
+            if (!failed) throw error;
+            if (error instanceof NobodyLeft) break;
+            // Once it may have happened it stays so, whatever later attempts say.
+            if (failed === 'maybe') executed = 'maybe';
+            failure = error as Error;
+            // A call inside that was not served has been tried again there.
+            const isFinal = !isNotServed(error) || !mayRepeat(operation, error) || signal?.aborted || context.deadline <= Date.now();
+            if (isFinal) throw answerTo(operation, executed, failure);
+          }
+        }
       }
+      const pauseMs = PAUSES_MS[round];
+      if (pauseMs === undefined || !hasTimeFor(context, pauseMs)) throw answerTo(operation, executed, failure);
+      await pause(pauseMs);
     }
   }
 
-  private attempt(carrier: Carrier, operation: Operation, input: unknown, context: CallContext<Actor>): Promise<unknown> {
+  private async attempt(
+    { home, carrier }: Place,
+    operation: Operation,
+    input: unknown,
+    context: CallContext<Actor>,
+    attempt: Attempt,
+  ): Promise<unknown> {
+    const started = performance.now();
     const deadline = Math.min(context.deadline, Date.now() + operation.timeoutMs);
-    return within(deadline, operation.name, carrier.call(operation, input, { ...context, deadline }));
+    const seconds = () => (performance.now() - started) / 1000;
+    try {
+      if (deadline <= Date.now()) throw new Unserved(operation.name, 'no', 'expired');
+      if (attempt.signal?.aborted) throw new Unserved(operation.name, 'no', 'aborted');
+      const answer = await within(deadline, operation.name, carrier.call(operation, input, { ...context, deadline }, attempt));
+      this.metrics.observeCall(operation.name, home, 'ok', seconds());
+      return answer;
+    } catch (error) {
+      if (error instanceof NobodyLeft) throw error; // nobody was asked
+      const outcome = error instanceof DomainError ? error.code : isNotServed(error) ? 'not_served' : 'fault';
+      this.metrics.observeCall(operation.name, home, outcome, seconds());
+      throw error;
+    }
   }
 
-  private homeOf(operation: Operation, { actor, key }: CallContext<Actor>): Home {
-    return this.routes.newHome(operation.domain, actor.kind === 'user' ? actor.userId : key);
+  /**
+   * The home that the route gives, then what stands in for it. A process without the domain finds a local home at a host; workers
+   * are no stand-in for that, since the route says that they shall not serve this.
+   */
+  private placesFor(operation: Operation, { actor, key }: CallContext<Actor>): Place[] {
+    const copy = this.serves(operation.domain) ? this.here : this.hosts;
+    const home = this.routes.newHome(operation.domain, actor.kind === 'user' ? actor.userId : key);
+    return [...(home === 'remote' && this.workers ? [this.workers] : []), ...(copy ? [copy] : [])];
   }
 }
 
@@ -81,6 +140,8 @@ export interface EdgeCall {
   readonly key: string;
   readonly trace?: CallContext['trace'];
   readonly address?: string;
+  /** The client went away: what has not begun need not begin. */
+  readonly signal?: AbortSignal;
 }
 
 function hasTimeFor(context: CallContext<Actor>, pauseMs: number): boolean {

@@ -21,11 +21,30 @@ export function executedBy(failure: unknown): Executed | undefined {
   return isError(failure, Unavailable) ? 'no' : undefined;
 }
 
-/** An attempt that gave no answer within its time. */
-export class AttemptTimedOut extends Error implements NotServed {
-  readonly executed = 'maybe';
+/** An attempt that the operation did not answer; `reason` is a word for logs and metrics. */
+export class Unserved extends Error implements NotServed {
+  constructor(
+    operation: string,
+    readonly executed: Executed,
+    readonly reason: string,
+  ) {
+    super(`${operation}: not served (${reason})`);
+    this.name = 'Unserved';
+  }
+}
+
+/** There is no further instance to ask. Says nothing about the attempts before. */
+export class NobodyLeft extends Unserved {
   constructor(operation: string) {
-    super(`${operation}: no answer in time`);
+    super(operation, 'no', 'nobody_left');
+    this.name = 'NobodyLeft';
+  }
+}
+
+/** An attempt that gave no answer within its time. */
+export class AttemptTimedOut extends Unserved {
+  constructor(operation: string) {
+    super(operation, 'maybe', 'timeout');
     this.name = 'AttemptTimedOut';
   }
 }

@@ -19,6 +19,7 @@ export class KeepErrors implements RpcExceptionFilter {
  */
 export class OperationServer extends Server implements CustomTransportStrategy {
   private readonly operations = new Map<string, Operation>();
+  private readonly domains = new Set<string>();
   private closing = false;
 
   constructor(contracts: readonly Contract[]) {
@@ -27,6 +28,7 @@ export class OperationServer extends Server implements CustomTransportStrategy {
       for (const operation of Object.values(contract.operations)) {
         if (this.operations.has(operation.name)) throw new Error(`${operation.name} is defined twice`);
         this.operations.set(operation.name, operation);
+        this.domains.add(operation.domain);
       }
     }
   }
@@ -59,8 +61,12 @@ export class OperationServer extends Server implements CustomTransportStrategy {
   }
 
   serves(domain: string): boolean {
-    for (const operation of this.operations.values()) if (operation.domain === domain) return true;
-    return false;
+    return this.domains.has(domain);
+  }
+
+  /** Can it be executed here now? If not, nothing happened and another process may be asked. */
+  has(name: string): boolean {
+    return this.operations.has(name) && !this.closing;
   }
 
   /** Check who asks and what he sends, then let the controller answer. */

@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { LRUCache } from 'lru-cache';
+import { CallTooDeep, DomainError, Internal } from '../contract';
+import { MAX_DEPTH } from '../dispatch/context';
+import { isNotServed } from '../dispatch/outcome';
+import type { OperationServer } from '../dispatch/server';
+import type { Logger } from '../telemetry/log';
+import { atMost } from './at-most';
+import {
+  type AbortEnvelope,
+  type AnswerEnvelope,
+  type CallBatch,
+  type CallEnvelope,
+  type Reason,
+  seal,
+  unseal,
+  VERSION,
+  type WireError,
+} from './envelope';
+import { LastingChannel } from './lasting-channel';
+import { type Encoded, TurnBatch } from './turn-batch';
+import { WorkQueue } from './work-queue';
+
+export interface OperationConsumerOptions {
+  readonly connection: AmqpConnection;
+  readonly server: OperationServer;
+  /** Of this process; its queue is named by it. */
+  readonly instanceId: string;
+  /** CARRIER_KEY: signs every message between processes. */
+  readonly key: string;
+  readonly log: Logger;
+  /** The queue has another name now: callers must be told, at the latest with the next heartbeat. */
+  readonly onQueue?: (queue: string) => void;
+  /** Messages that may be on their way from the broker; each holds up to 64 calls. */
+  readonly prefetch?: number;
+  /** Calls that run at the same time. */
+  readonly concurrency?: number;
+  /** Calls that wait for their turn; beyond them the caller is told to go elsewhere. */
+  readonly maxWaiting?: number;
+}
+
+interface Call {
+  readonly call: CallEnvelope;
+  readonly replyTo: string;
+}
+
+/** Senders whose last number is remembered: far more than processes that send. */
+const SENDERS = 10_000;
+/** For a broker that does not answer. */
+const FAREWELL_MS = 2_000;
+
+/**
+ * Executes what other processes call here, from one exclusive queue, and answers each call: with its output, with the declared error,
+ * or with the word that it was not (or perhaps not) executed, so that the caller can go elsewhere.
+ *
+ * A message is acknowledged when it comes, before anything of it runs: nothing is ever delivered twice. What a killed process had
+ * begun or not is gone with its queue, and its callers hear nothing, which they take for `maybe`.
+ */
+export class OperationConsumer {
+  private readonly channel: LastingChannel<Channel>;
+  private readonly work: WorkQueue<Call>;
+  private readonly answers = new Map<string, TurnBatch<Encoded>>();
+  private readonly lastNumbers = new LRUCache<string, number>({ max: SENDERS });
+  private readonly counted = new Map<string, number>();
+  private isDraining = false;
+  private queueName: string;
+
+  constructor(private readonly options: OperationConsumerOptions) {
+    const { connection, instanceId, log, concurrency = 256, maxWaiting = 1_024 } = options;
+    this.queueName = `banyan.calls.${instanceId}`;
+    this.work = new WorkQueue({ concurrency, maxWaiting }, (call) => this.execute(call));
+    this.channel = new LastingChannel(connection, {
+      create: (model) => model.createChannel(),
+      setUp: (channel) => this.consume(channel),
+      log,
+    });
+  }
+
+  /** Where calls for this process go. */
+  get queue(): string {
+    return this.queueName;
+  }
+
+  /** Resolves when calls can come. */
+  ready(): Promise<void> {
+    return this.channel.ready();
+  }
+
+  /** How often what has happened: `calls` executed, calls refused by reason, `forged` and `replayed` messages. For metrics. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.counted;
+  }
+
+  /**
+   * Take no more: whatever has not begun is refused as `draining`, what runs is finished and answered, then the queue goes. From the
+   * moment of the call nothing begins any more, whatever is delivered and however often the connection comes back.
+   *
+   * @param graceMs what runs longer than this is not waited for; its callers find out by themselves
+   */
+  async drain(graceMs: number): Promise<void> {
+    this.isDraining = true;
+    for (const { call, replyTo } of this.work.clear()) this.refuse(replyTo, call.id, 'draining');
+    await this.work.idle(graceMs);
+    for (const batch of this.answers.values()) batch.flush();
+    // What was delivered before the broker took the queue away is refused on the way; what comes later is returned to its caller.
+    const { current } = this.channel;
+    if (current) await atMost(FAREWELL_MS, current.deleteQueue(this.queueName, { ifEmpty: true }));
+    for (const batch of this.answers.values()) batch.flush();
+    await this.channel.close();
+  }
+
+  private async consume(channel: Channel): Promise<void> {
+    if (this.isDraining) throw new Error('draining');
+    await channel.prefetch(this.options.prefetch ?? 256);
+    const queue = this.queueName;
+    try {
+      await channel.assertQueue(queue, { exclusive: true });
+    } catch (error) {
+      // Still held by a connection that is lost to us and that the broker has not missed yet.
+      this.queueName = `banyan.calls.${this.options.instanceId}.${randomBytes(4).toString('hex')}`;
+      throw error;
+    }
+    await channel.consume(queue, (message) => {
+      // Cancelled by the server: the queue was deleted or its node is gone. Opening the channel again declares it again.
+      if (!message) return void channel.close().catch(() => undefined);
+      channel.ack(message);
+      this.receive(queue, message);
+    });
+    this.options.onQueue?.(queue);
+  }
+
+  private receive(queue: string, { content, properties }: ConsumeMessage): void {
+    if (properties.type === 'probe') return;
+    const replyTo = String(properties.replyTo);
+    const batch = unseal(this.options.key, { audience: queue, sender: replyTo }, content) as CallBatch | undefined;
+    if (!batch) {
+      this.count('forged');
+      this.options.log.warn({ sender: replyTo, bytes: content.length }, 'refused calls that no process of ours has signed for this one');
+      return;
+    }
+    if (batch.n <= (this.lastNumbers.get(replyTo) ?? 0)) return this.count('replayed');
+    this.lastNumbers.set(replyTo, batch.n);
+    // One that is no call fails alone; without an id there is nobody to tell.
+    for (const call of batch.calls) if (typeof call?.id === 'number') this.accept(batch.v, call, replyTo);
+  }
+
+  private accept(version: number, call: CallEnvelope | AbortEnvelope, replyTo: string): void {
+    if (version > VERSION) return this.refuse(replyTo, call.id, 'incompatible');
+    if ('abort' in call) {
+      this.work.remove((waiting) => waiting.replyTo === replyTo && waiting.call.id === call.id);
+      return;
+    }
+    if (this.isDraining) return this.refuse(replyTo, call.id, 'draining');
+    if (!isWellFormed(call)) return this.refuse(replyTo, call.id, 'malformed');
+    if (!this.options.server.has(call.operation)) return this.refuse(replyTo, call.id, 'unknown_operation');
+    if (!this.work.add({ call, replyTo })) this.refuse(replyTo, call.id, 'overloaded');
+  }
+
+  private async execute({ call, replyTo }: Call): Promise<void> {
+    const { id, operation, input, actor, key, deadline, depth, trace, address } = call;
+    if (deadline <= Date.now()) return this.refuse(replyTo, id, 'expired');
+    if (depth > MAX_DEPTH) return this.answer(replyTo, { id, error: toWire(CallTooDeep()) });
+    this.count('calls');
+    try {
+      const output = await this.options.server.execute(operation, input, { actor, key, deadline, depth, trace, address });
+      this.answer(replyTo, { id, output });
+    } catch (error) {
+      if (error instanceof DomainError) return this.answer(replyTo, { id, error: toWire(error) });
+      if (isNotServed(error)) return this.answer(replyTo, { id, executed: error.executed, reason: 'unavailable' });
+      // Its text may quote a driver or an input: it is for the log of this process, described by class and place.
+      this.options.log.error({ err: error, operation, trace_id: trace.traceId }, 'operation failed');
+      this.answer(replyTo, { id, error: toWire(Internal()) });
+    }
+  }
+
+  private refuse(replyTo: string, id: number, reason: Reason): void {
+    this.count(reason);
+    this.answer(replyTo, { id, executed: 'no', reason });
+  }
+
+  /** @throws TypeError for an output that is no JSON */
+  private answer(replyTo: string, answer: AnswerEnvelope): void {
+    const json = JSON.stringify(answer);
+    let batch = this.answers.get(replyTo);
+    if (!batch) this.answers.set(replyTo, (batch = new TurnBatch((items) => this.send(replyTo, items))));
+    batch.add({ json });
+  }
+
+  private send(replyTo: string, answers: readonly Encoded[]): void {
+    this.answers.delete(replyTo); // callers come and go; a batch lives for one turn
+    const body = `{"v":${VERSION},"answers":[${answers.map(({ json }) => json).join(',')}]}`;
+    const content = seal(this.options.key, { audience: replyTo, sender: this.queueName }, body);
+    // Without a channel there is nobody to tell: the callers have noticed the loss of the queue.
+    this.channel.current?.publish('', replyTo, content, { replyTo: this.queueName });
+  }
+
+  private count(what: string): void {
+    this.counted.set(what, (this.counted.get(what) ?? 0) + 1);
+  }
+}
+
+/** Signed by one of ours, and yet a later build may have changed its mind about what a call is. */
+function isWellFormed({ operation, actor, key, deadline, depth, trace }: CallEnvelope): boolean {
+  return (
+    typeof operation === 'string' &&
+    typeof actor?.kind === 'string' &&
+    typeof key === 'string' &&
+    typeof deadline === 'number' &&
+    typeof depth === 'number' &&
+    typeof trace?.traceId === 'string'
+  );
+}
+
+function toWire({ code, status, detail, extra, retryAfterSeconds }: DomainError): WireError {
+  return { code, status, detail, extra, retryAfterSeconds };
+}

@@ -11,7 +11,8 @@ import { RehearsalCarrier } from './rehearsal.carrier';
 
 export const TEST_SECRET = 'only-for-tests-0123456789abcdefghijklmnop';
 
-const DOMAINS_WITH_DATA = ['auth', 'user', 'message'] as const;
+/** Of each there is a setting; those that nothing uses yet are never made. */
+const DATABASES = ['auth', 'user', 'message', 'host'] as const;
 
 export interface TestServer extends RunningServer {
   /** The settings it runs with; more servers can be started on the same data. */
@@ -30,9 +31,9 @@ export function required(name: string): string {
 export function freshEnvironment({ redis = false }: { redis?: boolean } = {}): Record<string, string> {
   const run = `t_${randomBytes(6).toString('hex')}`;
   const url = new URL(required('TEST_DATABASE_URL'));
-  const databases = DOMAINS_WITH_DATA.map((domain) => {
-    url.pathname = `/${run}_${domain}`;
-    return [`${domain.toUpperCase()}_DATABASE_URL`, url.href];
+  const databases = DATABASES.map((name) => {
+    url.pathname = `/${run}_${name}`;
+    return [`${name.toUpperCase()}_DATABASE_URL`, url.href];
   });
   return {
     PORT: '0',
@@ -70,8 +71,8 @@ export async function startTestServer(
 export async function dropDatabases(environment: Readonly<Record<string, string>>): Promise<void> {
   const client = new Client({ connectionString: required('TEST_DATABASE_URL') });
   await client.connect();
-  for (const domain of DOMAINS_WITH_DATA) {
-    const url = environment[`${domain.toUpperCase()}_DATABASE_URL`];
+  for (const name of DATABASES) {
+    const url = environment[`${name.toUpperCase()}_DATABASE_URL`];
     if (url) await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(new URL(url).pathname.slice(1))} WITH (FORCE)`);
   }
   await client.end();

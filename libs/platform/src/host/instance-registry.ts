@@ -19,7 +19,7 @@ export class InstanceRegistry implements InstanceDirectory {
   private found = emptyAnswers();
   /** Since when by the database's clock; undefined until the next reading tells it. */
   private readonly suspects = new Map<string, string | undefined>();
-  private refreshedAt = -Infinity;
+  private refreshedAt: number | undefined;
   private graceUntil = -Infinity;
 
   constructor(
@@ -51,7 +51,7 @@ export class InstanceRegistry implements InstanceDirectory {
     const undated = [...this.suspects].filter(([, since]) => since === undefined).map(([id]) => id);
     const rows = await this.store.list(deadline);
     await this.library.learn(rows.flatMap(({ domains, contracts }) => domains.map((domain) => contracts[domain] ?? '')));
-    if (started - this.refreshedAt > LIVE_MS / 2) this.graceUntil = started + LIVE_MS;
+    if (this.refreshedAt !== undefined && started - this.refreshedAt > LIVE_MS / 2) this.graceUntil = started + LIVE_MS;
     this.refreshedAt = started;
     // Only a heartbeat after the suspicion clears it; one before it may have been read just now.
     for (const id of undated) if (this.suspects.has(id)) this.suspects.set(id, rows[0]?.now);

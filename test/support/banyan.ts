@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSettings } from '@banyan/platform/config/settings';
+import type { Carrier } from '@banyan/platform/dispatch/carrier';
 import { createLogger } from '@banyan/platform/telemetry/log';
 import { Client } from 'pg';
 import { type RunningServer, startServer } from '../../apps/server/src/server';
@@ -46,16 +47,26 @@ export function freshEnvironment({ redis = false }: { redis?: boolean } = {}): R
   };
 }
 
+export interface TestServerOptions {
+  readonly redis?: boolean;
+  /** Execute twice whatever says that it may be repeated. */
+  readonly twice?: boolean;
+  readonly environment?: Record<string, string>;
+  /** Stands in front of all calls, to plant bugs. */
+  readonly wrapCarrier?: (carrier: Carrier) => Carrier;
+}
+
 /** A whole server in this process, with data of its own, whose calls are held to what a remote carrier demands. */
-export async function startTestServer(
-  options: { redis?: boolean; twice?: boolean; environment?: Record<string, string> } = {},
-): Promise<TestServer> {
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'banyan-test-'));
   const environment = { DATA_DIR: dataDir, ...freshEnvironment(options), ...options.environment };
   const settings = loadSettings(environment);
   const server = await startServer(settings, {
     log: createLogger({ level: settings.LOG_LEVEL }),
-    wrapCarrier: (carrier) => new RehearsalCarrier(carrier, { twice: options.twice ?? false }),
+    wrapCarrier: (carrier) => {
+      const rehearsal = new RehearsalCarrier(carrier, { twice: options.twice ?? false });
+      return options.wrapCarrier?.(rehearsal) ?? rehearsal;
+    },
   });
   return {
     ...server,

@@ -2,6 +2,7 @@ import type { DomainName } from '@banyan/domains';
 import type { Migration } from '@banyan/platform/database/data-source';
 import { Platform1763800000000 as AuthPlatform } from './auth/side/1763800000000-platform';
 import { Accounts1763800000000 } from './auth/tables/1763800000000-accounts';
+import { RoutesAndInstances1763800000000 } from './host/side/1763800000000-routes-and-instances';
 import { Platform1763800000000 as MessagePlatform } from './message/side/1763800000000-platform';
 import { Deliveries1763800001000 } from './message/side/1763800001000-deliveries';
 import { Messages1763800000000 } from './message/tables/1763800000000-messages';
@@ -10,10 +11,11 @@ import { Profiles1763800000000 } from './user/tables/1763800000000-profiles';
 
 /**
  * The two histories of each domain that keeps data. `tables`: those with a legacy counterpart, which is a view on the legacy
- * database. `side`: additional state, real tables on either.
+ * database. `side`: additional state, real tables on either. `host` is no domain: routes and instances, which every process shares.
  */
-export const migrations: Partial<Record<DomainName, { readonly tables: readonly Migration[]; readonly side: readonly Migration[] }>> = {
+export const migrations: Partial<Record<DomainName | 'host', { readonly tables: readonly Migration[]; readonly side: readonly Migration[] }>> = {
   auth: { tables: [Accounts1763800000000], side: [AuthPlatform] },
   user: { tables: [Profiles1763800000000], side: [UserPlatform] },
   message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000] },
+  host: { tables: [], side: [RoutesAndInstances1763800000000] },
 };

@@ -3,7 +3,7 @@ import request from 'supertest';
 import { promisify } from 'node:util';
 import { type Route, routesOf } from '@banyan/platform/edge/paths';
 import type { FastifyInstance } from 'fastify';
-import { contracts } from '../apps/server/src/domains';
+import { edgeContracts } from '../apps/server/src/domains';
 import { startTestServer, type TestServer } from './support/banyan';
 
 interface Document {
@@ -51,14 +51,14 @@ it('/openapi.json is valid OpenAPI 3.1', async () => {
 it('says each operation, under a name of its own', () => {
   const ids = Object.values(document.paths).flatMap((item) => Object.values(item).map(({ operationId }) => operationId));
   expect(new Set(ids).size).toBe(ids.length);
-  expect(ids).toHaveLength(routesOf(contracts).length);
-  for (const contract of contracts) {
+  expect(ids).toHaveLength(routesOf(edgeContracts).length);
+  for (const contract of edgeContracts) {
     for (const { name, http } of Object.values(contract.operations)) expect([name, ids.includes(name)]).toEqual([name, http.length > 0]);
   }
 });
 
 it('says who may call, how to repeat, and which errors there are', () => {
-  for (const route of routesOf(contracts)) {
+  for (const route of routesOf(edgeContracts)) {
     const { operation } = route;
     const { security, parameters = [], responses, summary } = described(route)!;
     expect([operation.name, security !== undefined]).toEqual([operation.name, operation.access !== 'public']);
@@ -73,7 +73,7 @@ it('says who may call, how to repeat, and which errors there are', () => {
 
 it('says every route that the server has', () => {
   const fastify = server!.app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  const documented = new Set(routesOf(contracts).map(({ binding, path }) => `${binding.method} ${path.replace(/\{\w+\}/g, '{}')}`));
+  const documented = new Set(routesOf(edgeContracts).map(({ binding, path }) => `${binding.method} ${path.replace(/\{\w+\}/g, '{}')}`));
   for (const route of served(fastify).filter((line) => line.includes('/api/'))) expect(documented).toContain(route);
   for (const route of documented) expect(served(fastify)).toContain(route);
 });

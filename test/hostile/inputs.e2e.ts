@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { pathParameters } from '@banyan/platform/contract';
 import { type Route, routesOf } from '@banyan/platform/edge/paths';
-import { contracts } from '../../apps/server/src/domains';
+import { edgeContracts } from '../../apps/server/src/domains';
 import { startTestServer, type TestServer } from '../support/banyan';
 import { envelope, type Person, register } from '../support/people';
 import { offenceOf } from './judge';
@@ -64,7 +64,7 @@ async function offences(route: Route, requests: readonly (readonly [label: strin
   return found;
 }
 
-const routes = routesOf(contracts).map((route) => [`${route.binding.method} ${route.path}`, route] as const);
+const routes = routesOf(edgeContracts).map((route) => [`${route.binding.method} ${route.path}`, route] as const);
 
 describe.each(routes)('%s', (_name, route) => {
   const { operation, binding } = route;

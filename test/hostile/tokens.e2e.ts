@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { decode, sign } from 'jsonwebtoken';
 import { Client } from 'pg';
 import { routesOf } from '@banyan/platform/edge/paths';
-import { contracts } from '../../apps/server/src/domains';
+import { edgeContracts } from '../../apps/server/src/domains';
 import { startTestServer, TEST_SECRET, type TestServer } from '../support/banyan';
 import { type Person, register } from '../support/people';
 import { offenceOf } from './judge';
@@ -105,7 +105,7 @@ it('a good token of nobody: 401', async () => {
 });
 
 it.each(
-  routesOf(contracts)
+  routesOf(edgeContracts)
     .filter(({ operation }) => operation.access !== 'public')
     .map((route) => [`${route.binding.method} ${route.path}`, route] as const),
 )('%s lets nobody in', async (_name, { binding: { method }, path }) => {

@@ -1,6 +1,7 @@
 import type { DomainName } from '@banyan/domains';
 import { AuthModule } from '@banyan/auth/auth.module';
 import { authContract } from '@banyan/auth/contract';
+import { adminContract } from '@banyan/migration/routes/contract';
 import { messageContract } from '@banyan/message/contract';
 import { MessageModule } from '@banyan/message/message.module';
 import type { Contract } from '@banyan/platform/contract';
@@ -22,3 +23,6 @@ export const domainTable: Readonly<Record<DomainName, { readonly contract: Contr
 };
 
 export const contracts = Object.values(domainTable).map(({ contract }) => contract);
+
+/** What clients reach over HTTP: the domains, and what operators do to them. */
+export const edgeContracts: readonly Contract[] = [...contracts, adminContract];

@@ -1,5 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { caller, AccountNotFound } from '@banyan/auth/contract';
+import { adminContract } from '@banyan/migration/routes/contract';
+import { RouteService } from '@banyan/migration/routes/route.service';
+import { RoutesModule } from '@banyan/migration/routes/routes.module';
 import { jwtSecret } from '@banyan/platform/config/jwt-secret';
 import { StartupError } from '@banyan/platform/config/startup-error';
 import type { Settings } from '@banyan/platform/config/table';
@@ -8,7 +11,6 @@ import type { Carrier } from '@banyan/platform/dispatch/carrier';
 import { asSystem, currentContext } from '@banyan/platform/dispatch/context';
 import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
 import { LocalCarrier } from '@banyan/platform/dispatch/local.carrier';
-import { Routes } from '@banyan/platform/dispatch/routes';
 import { KeepErrors, OperationServer } from '@banyan/platform/dispatch/server';
 import { answerError, answerUnreadable } from '@banyan/platform/edge/answers';
 import { BODY_LIMIT_BYTES } from '@banyan/platform/edge/body';
@@ -20,6 +22,7 @@ import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/e
 import { TokenVerifier } from '@banyan/platform/edge/token';
 import { LocalEvents } from '@banyan/platform/events/local-events';
 import { discoverSubscriptions } from '@banyan/platform/events/subscriptions';
+import { reachOf } from '@banyan/platform/host/route-table';
 import { InProcessKeyValue } from '@banyan/platform/keyvalue/in-process.keyvalue';
 import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
 import { RedisKeyValue } from '@banyan/platform/keyvalue/redis.keyvalue';
@@ -33,9 +36,10 @@ import { DiscoveryService, MetadataScanner, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { CALLER_CHANGED, CallerChanges } from './caller-changes';
-import { contracts, domainTable } from './domains';
+import { contracts, domainTable, edgeContracts } from './domains';
 import { publishGauges } from './gauges';
 import { Maintenance } from './maintenance';
+import { joinOthers } from './membership';
 import { openStorage, type Storage } from './storage';
 
 export interface RunningServer {
@@ -66,11 +70,15 @@ export async function startServer(
   const keyvalue = settings.REDIS_URL
     ? await RedisKeyValue.open(settings.REDIS_URL, { log })
     : new InProcessKeyValue({ onListenerError: (error) => log.error({ err: error }, 'a listener failed') });
+  let leave = () => Promise.resolve();
   try {
+    const others = await joinOthers(storage, settings, metrics, log);
+    leave = others.leave;
     const served = settings.SERVE.domains.map((domain) => domainTable[domain]);
-    const server = new OperationServer(served.map(({ contract }) => contract));
+    const administered = settings.SERVE.edge ? [adminContract] : [];
+    const server = new OperationServer([...served.map(({ contract }) => contract), ...administered]);
     const dispatcher = new Dispatcher(
-      new Routes(settings.ROUTES),
+      others.routes.routes,
       { local: wrapCarrier(new LocalCarrier(server)), serves: (domain) => server.serves(domain) },
       metrics,
     );
@@ -78,6 +86,7 @@ export async function startServer(
       PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
+      ...(settings.SERVE.edge ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings)))] : []),
     ]);
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     let isDraining = false;
@@ -94,19 +103,23 @@ export async function startServer(
     const maintenance = new Maintenance(storage.databases, dispatcher, settings.SERVE.domains, log);
     maintenance.start();
     const url = await listen(fastify, settings);
+    await others.advertise(url);
     return {
       url,
       app,
       stop: async () => {
         isDraining = true;
+        await others.drain();
         await maintenance.stop();
         await closeListener(app);
         await events.stop();
+        await leave();
         await keyvalue.close();
         await storage.close();
       },
     };
   } catch (error) {
+    await leave();
     await keyvalue.close();
     await storage.close();
     throw error;
@@ -179,9 +192,9 @@ async function openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, 
     strictPreflight: false, // an OPTIONS that is no preflight is harmless, and the plugin's refusal is not in our words
     optionsSuccessStatus: 200,
   });
-  mountDocumentation(app, contracts, settings.PUBLIC_URL);
+  mountDocumentation(app, edgeContracts, settings.PUBLIC_URL);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
-  mountEdge(fastify, { contracts, dispatcher, callers, limits: new Limits(settings.RATE_LIMITS, keyvalue), metrics, log });
+  mountEdge(fastify, { contracts: edgeContracts, dispatcher, callers, limits: new Limits(settings.RATE_LIMITS, keyvalue), metrics, log });
 }
 
 function startEvents(app: NestFastifyApplication, { databases }: Storage): LocalEvents {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import type { Database } from '../database/database';
 
-/** Hears when something was committed to a schema's outbox, on a connection of its own that comes back by itself. */
+/** Hears when something was committed in a schema, on a connection of its own that comes back by itself. */
 export class Listener {
   private readonly stopping = new AbortController();
   private isRunning = false;
@@ -11,7 +11,8 @@ export class Listener {
     private readonly database: Database,
     /** Also called after each connecting: something may have been missed. */
     private readonly onCommit: () => void,
-    private readonly retryMs = 1_000,
+    /** The channel is `<schema>_<topic>`. */
+    private readonly options: { readonly topic: 'outbox' | 'changes'; readonly retryMs?: number },
   ) {}
 
   start(): void {
@@ -28,7 +29,7 @@ export class Listener {
   private async run(): Promise<void> {
     while (!this.stopping.signal.aborted) {
       await this.listen().catch(() => undefined);
-      await sleep(this.retryMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      await sleep(this.options.retryMs ?? 1_000, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }
 
@@ -41,7 +42,9 @@ export class Listener {
     client.on('notification', () => this.onCommit());
     try {
       await client.connect();
-      const { rows } = await client.query<{ listen: string }>(`SELECT format('LISTEN %I', current_schema() || '_outbox') AS listen`);
+      const { rows } = await client.query<{ listen: string }>(`SELECT format('LISTEN %I', current_schema() || '_' || $1) AS listen`, [
+        this.options.topic,
+      ]);
       await client.query(rows[0]?.listen ?? '');
       this.onCommit();
       await ended;

@@ -37,7 +37,7 @@ export class Publisher {
     this.batchSize = options.batchSize ?? 500;
     this.lease = new Lease(database, 'outbox', options.leaseMs);
     this.loop = new LeasedLoop(this.lease, (isSweep) => this.publish(isSweep), options.tickMs);
-    this.listener = new Listener(database, () => this.loop.wake(), options.tickMs);
+    this.listener = new Listener(database, () => this.loop.wake(), { topic: 'outbox', retryMs: options.tickMs });
   }
 
   start(): void {

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Traffic } from './traffic';
 
 /** One value of a gauge. */
 export interface Sample {
@@ -16,6 +17,8 @@ const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5,
  * prom-client's own (memory, event loop lag). Labels must come from a small fixed set: operations, routes, codes; never ids.
  */
 export class Metrics {
+  /** The same calls as a rolling minute, which the processes show each other. */
+  readonly traffic = new Traffic();
   private readonly registry = new Registry();
   private readonly calls = new Counter({
     name: 'banyan_calls_total',
@@ -48,6 +51,7 @@ export class Metrics {
   observeCall(operation: string, home: string, outcome: string, seconds: number): void {
     this.callCounters.of(operation, home, outcome).inc();
     this.callDurations.of(operation, home, '').observe(seconds);
+    this.traffic.observe(operation, home, outcome, seconds);
   }
 
   /** `route` is the pattern, never the path a client chose. */

@@ -1,0 +1,154 @@
+import { hostname, userInfo } from 'node:os';
+import { createInterface } from 'node:readline/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DomainName, domainNames } from '@banyan/domains';
+import type { DomainRoute } from '@banyan/migration/routes/contract';
+import { RouteService, sentenceOf } from '@banyan/migration/routes/route.service';
+import { HOMES, type Shares, toWeights } from '@banyan/migration/routes/shares';
+import { DomainError } from '@banyan/platform/contract';
+import { reachOf } from '@banyan/platform/host/route-table';
+import { WINDOW_SECONDS } from '@banyan/platform/telemetry/traffic';
+import { Argument, Command, InvalidArgumentError } from 'commander';
+import { settingsHere, withHostDatabase } from '../databases';
+import { print, printJson, table } from '../terminal';
+
+interface Options {
+  readonly remote?: number;
+  readonly local?: number;
+  readonly legacy?: number;
+  readonly why: string;
+  readonly yes?: true;
+  readonly force?: true;
+  readonly json?: true;
+}
+
+/** How long a change is watched until every process follows it; each looks by itself within a second. */
+const WATCH_MS = 3_000;
+
+/** `banyan route`: where every domain is served. `banyan route relay --remote 25%`: move one. */
+export function routeCommand(): Command {
+  return new Command('route')
+    .description('show where each domain is served and how it does there, or move one domain')
+    .addArgument(new Argument('[domain]', 'the domain to show or move').choices(domainNames))
+    .option('--remote <share>', 'to workers, e.g. 25%', percent)
+    .option('--local <share>', 'to the hosts themselves; what the others leave if not given', percent)
+    .option('--legacy <share>', 'to the monolith', percent)
+    .option('--why <text>', 'kept with the change', 'no reason given')
+    .option('-y, --yes', 'do not ask')
+    .option('--force', 'move although nobody is there, and whatever the route has become meanwhile')
+    .option('--json', 'as JSON')
+    .action(async (domain: DomainName | undefined, options: Options, command: Command) => {
+      const settings = settingsHere();
+      const isMove = HOMES.some((home) => options[home] !== undefined);
+      if (isMove && !domain) command.error("error: say which domain to move, e.g. 'banyan route relay --remote 25%'", { exitCode: 2 });
+      await withHostDatabase(settings, async (database) => {
+        const service = new RouteService(database, settings.ROUTES, reachOf(settings));
+        const routes = (await service.list()).filter((route) => !domain || route.domain === domain);
+        if (!isMove || !domain) return options.json ? printJson({ window_seconds: WINDOW_SECONDS, routes }) : print(describe(routes));
+        await move(service, domain, routes[0]!, options, command);
+      });
+    });
+}
+
+async function move(service: RouteService, domain: DomainName, route: DomainRoute, options: Options, command: Command): Promise<void> {
+  const previous: Shares = { remote: route.homes.remote.percent, local: route.homes.local.percent, legacy: route.homes.legacy.percent };
+  const to = complete(options, previous);
+  if (!to) command.error('error: the shares of remote, local and legacy should add up to 100%', { exitCode: 2 });
+  if (process.stdin.isTTY && !options.yes && !(await agrees(sentenceOf(domain, toWeights(previous), toWeights(to)))))
+    return print('Nothing was changed.\n');
+  const answer = await service
+    .change({ domain, to, by: `cli ${userInfo().username}@${hostname()}`, why: options.why, previous, force: options.force ?? false })
+    .catch((error: unknown) => {
+      throw error instanceof DomainError ? new Error(refusal(domain, error)) : error;
+    });
+  const { following, live } = answer.changed ? await watch(service, answer.version) : { following: 0, live: 0 };
+  if (options.json) return printJson({ ...answer, following, live });
+  print(`${answer.sentence}\n${answer.changed ? `${followed(following, live)}\n` : ''}`);
+}
+
+/** Homes that are not named give way: legacy keeps its share where only remote and local are spoken of, and local takes the rest. */
+function complete({ remote, local, legacy }: Options, previous: Shares): Shares | undefined {
+  const [toRemote, toLegacy] = [remote ?? (local === undefined ? previous.remote : undefined), legacy ?? previous.legacy];
+  const rest = (...others: number[]) => Math.round((100 - others.reduce((sum, share) => sum + share, 0)) * 100) / 100;
+  const shares =
+    toRemote === undefined
+      ? { remote: rest(local!, toLegacy), local: local!, legacy: toLegacy }
+      : { remote: toRemote, local: local ?? rest(toRemote, toLegacy), legacy: toLegacy };
+  const sum = shares.remote + shares.local + shares.legacy;
+  return Math.round(sum * 100) === 10_000 && Object.values(shares).every((share) => share >= 0) ? shares : undefined;
+}
+
+async function agrees(sentence: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${sentence}\nGo on? [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Until every live process says that it follows the change, or has had the time to. */
+async function watch(service: RouteService, version: number): Promise<{ following: number; live: number }> {
+  const until = performance.now() + WATCH_MS;
+  for (;;) {
+    const seen = await service.followers(version);
+    if (seen.following >= seen.live || performance.now() >= until) return seen;
+    await sleep(50);
+  }
+}
+
+function followed(following: number, live: number): string {
+  if (live === 0) return 'No process is running; the next one that starts follows it.';
+  if (following < live) return `${following} of ${live} processes follow it so far; see banyan status.`;
+  return live === 1 ? 'The one running process follows it.' : `All ${live} processes follow it.`;
+}
+
+function refusal(domain: string, { code, detail, extra = {} }: DomainError): string {
+  const { home, setting, current } = extra as { home?: string; setting?: string; current?: Shares };
+  if (code === 'route.out_of_reach') return `${domain} cannot go to ${home}: that needs ${setting}, which is not set here.`;
+  if (code === 'route.nobody_there') {
+    const start = home === 'remote' ? `start one with SERVE=${domain}` : 'start a host';
+    return `${domain} cannot go to ${home}: no live process serves it there with a contract that all running ones understand; ${start}, or say --force.`;
+  }
+  if (code === 'route.moved' && current) {
+    const now = HOMES.map((home) => `${home} ${current[home]}%`).join(', ');
+    return `Somebody else has moved ${domain} meanwhile (now ${now}). Nothing was changed; look again, or say --force.`;
+  }
+  return detail;
+}
+
+const columns = [
+  { heading: 'DOMAIN' },
+  { heading: 'HOME' },
+  { heading: 'SHARE', right: true },
+  { heading: 'INSTANCES', right: true },
+  { heading: 'REQUESTS', right: true },
+  { heading: 'ERRORS', right: true },
+  { heading: 'P95', right: true },
+  { heading: 'LAST CHANGE' },
+];
+
+function describe(routes: readonly DomainRoute[]): string {
+  const rows = routes.flatMap(({ domain, homes, last_change }) => {
+    // A home without share, traffic or anybody there is not worth a line.
+    const shown = HOMES.filter((home) => homes[home].percent > 0 || homes[home].requests > 0 || (homes[home].instances ?? 0) > 0);
+    return shown.map((home, index) => {
+      const { percent, instances, requests, errors, p95_ms } = homes[home];
+      const change =
+        index === 0 && last_change ? `${last_change.at.slice(0, 16).replace('T', ' ')} ${last_change.by}: ${last_change.reason}` : '';
+      const figures = [`${percent}%`, instances === null ? '-' : String(instances), String(requests), String(errors)];
+      return [index === 0 ? domain : '', home, ...figures, p95_ms === null ? '-' : `${p95_ms} ms`, printable(change)];
+    });
+  });
+  return `${table(columns, rows)}\nRequests, errors and p95 are of the last ${WINDOW_SECONDS} s, in all processes, as their callers saw them. Times are UTC.\n`;
+}
+
+/** A reason is anybody's text; a terminal would obey control characters in it. */
+const printable = (text: string): string => text.replace(/\p{C}+/gu, ' ').slice(0, 120);
+
+function percent(text: string): number {
+  const match = /^(\d{1,3}(?:\.\d{1,2})?)%?$/.exec(text.trim());
+  const value = match ? Number(match[1]) : NaN;
+  if (!(value <= 100)) throw new InvalidArgumentError('It should be a share such as 25% or 12.5%.');
+  return value;
+}

@@ -1,0 +1,51 @@
+import { type DomainEntry, type DomainName, domains } from '@banyan/domains';
+import { type DatabaseName, databaseUrl, usesOwnServers } from '@banyan/platform/config/databases';
+import { dotEnv, loadSettings, merged } from '@banyan/platform/config/settings';
+import { StartupError } from '@banyan/platform/config/startup-error';
+import type { Settings } from '@banyan/platform/config/table';
+import { openDataSource } from '@banyan/platform/database/data-source';
+import { Database } from '@banyan/platform/database/database';
+import { readEmbeddedUrl } from '@banyan/platform/embedded/postgres';
+
+/** The settings a server would start with here. @throws StartupError */
+export const settingsHere = (): Settings => loadSettings(merged(process.env, dotEnv()));
+
+export const domainsWithData = (Object.keys(domains) as DomainName[]).filter((domain) => (domains[domain] as DomainEntry).database);
+
+/** Routes and instances. */
+export function withHostDatabase<T>(settings: Settings, work: (database: Database) => Promise<T>): Promise<T> {
+  return withDatabase(settings, 'host_db', 'banyan_host', work);
+}
+
+/** @param domain one that keeps data */
+export function withDomainDatabase<T>(settings: Settings, domain: DomainName, work: (database: Database) => Promise<T>): Promise<T> {
+  const { database, schema } = domains[domain] as Required<DomainEntry>;
+  return withDatabase(settings, database as DatabaseName, schema, work);
+}
+
+/** Connects to what a server has made; makes nothing itself. @throws StartupError when it cannot be reached */
+async function withDatabase<T>(
+  settings: Settings,
+  name: DatabaseName,
+  schema: string,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const url = databaseUrl(settings, name) ?? (await embeddedUrl(settings, name));
+  const source = await openDataSource({ url, schema, role: schema, poolSize: 2, applicationName: 'banyan cli' }).catch((error: unknown) => {
+    if (usesOwnServers(settings)) throw error;
+    throw new StartupError(`No server runs on ${settings.DATA_DIR}: start it (npm start), or set DATABASE_URL.`, { cause: error });
+  });
+  try {
+    return await work(new Database(() => source));
+  } finally {
+    await source.destroy();
+  }
+}
+
+async function embeddedUrl({ DATA_DIR }: Settings, name: DatabaseName): Promise<string> {
+  const server = await readEmbeddedUrl(DATA_DIR);
+  if (!server) throw new StartupError(`There is no database in ${DATA_DIR}: start a server (npm start), or set DATABASE_URL or DATA_DIR.`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
+}

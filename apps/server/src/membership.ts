@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { StartupError } from '@banyan/platform/config/startup-error';
+import type { Settings } from '@banyan/platform/config/table';
+import { DatabaseUnavailable } from '@banyan/platform/database/errors';
+import { ContractLibrary, toStored } from '@banyan/platform/host/contract-library';
+import { InstanceRegistry } from '@banyan/platform/host/instance-registry';
+import { type InstanceKind, InstanceStore } from '@banyan/platform/host/instance.store';
+import { Membership } from '@banyan/platform/host/membership';
+import { RouteStore } from '@banyan/platform/host/route.store';
+import { reachOf, RouteTable } from '@banyan/platform/host/route-table';
+import { contractShape } from '@banyan/platform/host/shapes';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import type { Metrics } from '@banyan/platform/telemetry/metrics';
+import { buildName } from './build';
+import { contracts } from './domains';
+import type { Storage } from './storage';
+
+export interface Joined {
+  readonly routes: RouteTable;
+  readonly instances: InstanceRegistry;
+  /** Where others send calls for this process. */
+  readonly queue: string;
+  /** From now on this process is called; `url` is of its probes. */
+  advertise(url: string): Promise<void>;
+  drain(): Promise<void>;
+  leave(): Promise<void>;
+}
+
+/** Follow routes and instances. Without host_db a process does not start, because it would not know where its work goes. @throws StartupError */
+export async function joinOthers({ host }: Storage, settings: Settings, metrics: Metrics, log: Logger): Promise<Joined> {
+  const { SERVE, ROUTES } = settings;
+  const shapes = contracts.map(contractShape);
+  const store = new InstanceStore(host);
+  const routes = new RouteTable(new RouteStore(host), ROUTES);
+  const instances = new InstanceRegistry(store, new ContractLibrary(store, shapes));
+  const membership = new Membership({
+    database: host,
+    store,
+    routes,
+    instances,
+    contracts: shapes.map(toStored),
+    traffic: metrics.traffic,
+    log,
+  });
+  try {
+    await membership.follow();
+    routes.requireReach(reachOf(settings));
+  } catch (error) {
+    await membership.leave();
+    if (error instanceof DatabaseUnavailable)
+      throw new StartupError('The database host_db does not answer: start it, and then this process.', { cause: error });
+    throw error;
+  }
+  const id = randomUUID();
+  const queue = `banyan.calls.${id}`;
+  const kind: InstanceKind = !SERVE.edge ? 'worker' : SERVE.domains.length > 0 ? 'host' : 'edge';
+  publishWeights(metrics, routes, Object.keys(ROUTES));
+  return {
+    routes,
+    instances,
+    queue,
+    advertise: (url) =>
+      membership.advertise({ id, kind, queue, build: buildName(shapes), url: reachable(url, settings.BIND), domains: SERVE.domains }),
+    drain: () => membership.drain(),
+    leave: () => membership.leave(),
+  };
+}
+
+/** Bound to every address, a process is found under its machine's name. */
+function reachable(url: string, bind: string): string {
+  const own = new URL(url);
+  if (bind === '0.0.0.0' || bind === '::') own.hostname = hostname();
+  return own.origin;
+}
+
+function publishWeights(metrics: Metrics, { routes }: RouteTable, domains: readonly string[]): void {
+  metrics.gauge('banyan_route_share', 'The share of a domain’s work at each home, as this process follows it.', ['domain', 'home'], () =>
+    domains.flatMap((domain) =>
+      Object.entries(routes.weights(domain)).map(([home, weight]) => ({ labels: { domain, home }, value: weight / 10_000 })),
+    ),
+  );
+}

@@ -1,0 +1,94 @@
+import { domainNames } from '@banyan/domains';
+import { Bool, command, contract, domainError, get, put, query, Text, Timestamp } from '@banyan/platform/contract';
+import { z } from 'zod';
+
+/** The route is not what the caller saw; `current` has what it is. */
+export const RouteMoved = domainError('route.moved', {
+  status: 409,
+  detail: 'Somebody else has moved this route meanwhile. Look at it again, or say `force`.',
+});
+/** `home` has a greater share than before, and nobody is there who understands the running processes. */
+export const NobodyThere = domainError('route.nobody_there', {
+  status: 409,
+  detail: 'No live process serves this domain at that home with a matching contract. Start one, or say `force`.',
+});
+/** `force` does not help: the requests would fail. */
+export const OutOfReach = domainError('route.out_of_reach', {
+  status: 409,
+  detail: 'The running configuration does not reach that home: remote needs AMQP_URL, legacy needs LEGACY_URL.',
+});
+
+const Percent = z
+  .number()
+  .min(0)
+  .max(100)
+  .refine((value) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-6, 'Input should have at most two decimals');
+const shares = { remote: Percent, local: Percent, legacy: Percent };
+export const SharesIn = z.object(shares);
+const SharesOut = z.object({ remote: z.number(), local: z.number(), legacy: z.number() });
+
+/** The last minute of all processes together, as the callers saw it. `instances` is null for legacy, which nobody counts. */
+const HomeFigures = z.object({
+  percent: z.number(),
+  instances: z.int().nullable(),
+  requests: z.int(),
+  errors: z.int(),
+  p95_ms: z.number().nullable(),
+});
+
+export const DomainRoute = z.object({
+  domain: z.string(),
+  homes: z.object({ remote: HomeFigures, local: HomeFigures, legacy: HomeFigures }),
+  /** Of the last change; null while the setting ROUTES is in force. */
+  last_change: z.object({ version: z.int(), at: Timestamp, by: z.string(), reason: z.string(), previous: SharesOut }).nullable(),
+});
+export type DomainRoute = z.output<typeof DomainRoute>;
+
+/** Every domain's route, with the figures of each home. */
+export const listRoutes = query({
+  summary: 'Where each domain is served, and how it does there: shares, instances, requests, errors and p95 of the last minute.',
+  http: get('/admin/routes'),
+  access: 'admin',
+  input: z.object({}),
+  output: z.object({ window_seconds: z.int(), routes: z.array(DomainRoute) }),
+});
+
+/**
+ * Move a domain. Every process follows within a second; users move between homes only as far as the shares demand. `previous` is
+ * what the caller saw, so that nobody undoes another's change unseen. A repeat finds the route there and changes nothing.
+ */
+export const changeRoute = command({
+  summary: 'Move a domain between its homes. The three shares are per cent and add up to 100.',
+  http: put('/admin/routes/{domain}'),
+  access: 'admin',
+  repeatable: 'yes',
+  input: z
+    .object({
+      domain: z.enum(domainNames),
+      ...shares,
+      reason: Text({ min: 1, max: 500 }),
+      previous: SharesIn.nullish(),
+      force: Bool.default(false),
+    })
+    .superRefine(({ remote, local, legacy, previous, force }, ctx) => {
+      if (Math.round((remote + local + legacy) * 100) !== 10_000) {
+        ctx.addIssue({ code: 'custom', path: ['local'], message: 'remote, local and legacy should add up to 100' });
+      }
+      if (!previous && !force)
+        ctx.addIssue({ code: 'custom', path: ['previous'], message: 'Say what the route was when you looked, or `force`' });
+    }),
+  output: z.object({
+    domain: z.string(),
+    changed: z.boolean(),
+    before: SharesOut,
+    after: SharesOut,
+    /** Of the change; 0 if the route was never moved. */
+    version: z.int(),
+    /** What happens now, for people. */
+    sentence: z.string(),
+  }),
+  errors: [RouteMoved, NobodyThere, OutOfReach],
+});
+
+/** What operators do to a running system. Served by every process that has an edge, for itself. */
+export const adminContract = contract('admin', { listRoutes, changeRoute });

@@ -1,0 +1,138 @@
+import { type DomainName, domainNames } from '@banyan/domains';
+import type { InitialRoutes } from '@banyan/platform/config/routes';
+import type { Database } from '@banyan/platform/database/database';
+import type { RouteWeights } from '@banyan/platform/dispatch/routes';
+import { ContractLibrary } from '@banyan/platform/host/contract-library';
+import { InstanceStore } from '@banyan/platform/host/instance.store';
+import { RouteStore, type StoredRoute } from '@banyan/platform/host/route.store';
+import { type Reach, unreachable } from '@banyan/platform/host/route-table';
+import { addUp, type HomeTraffic, p95, type TrafficReport } from '@banyan/platform/telemetry/traffic';
+import { z } from 'zod';
+import { type DomainRoute, NobodyThere, OutOfReach, RouteMoved } from './contract';
+import { Processes } from './processes';
+import { HOMES, inWords, movedBuckets, type Shares, toShares, toWeights } from './shares';
+
+export interface RouteRequest {
+  readonly domain: DomainName;
+  readonly to: Shares;
+  /** Who and why, for people. */
+  readonly by: string;
+  readonly why: string;
+  /** What the route was when he looked. */
+  readonly previous?: Shares;
+  /** Whatever it was, and although nobody is there. */
+  readonly force: boolean;
+}
+
+export interface RouteAnswer {
+  readonly domain: string;
+  readonly changed: boolean;
+  readonly before: Shares;
+  readonly after: Shares;
+  readonly version: number;
+  readonly sentence: string;
+}
+
+const NOTHING: HomeTraffic = { requests: 0, errors: 0, durations: {} };
+const Report = z.record(
+  z.string(),
+  z.record(z.string(), z.object({ requests: z.number(), errors: z.number(), durations: z.record(z.string(), z.number()) })),
+);
+
+/** Seeing and moving routes: the rules of the HTTP API and of `banyan route` alike. */
+export class RouteService {
+  private readonly routes: RouteStore;
+  private readonly instances: InstanceStore;
+  private readonly library: ContractLibrary;
+
+  constructor(
+    host: Database,
+    private readonly initial: InitialRoutes,
+    private readonly reach: Reach,
+  ) {
+    this.routes = new RouteStore(host);
+    this.instances = new InstanceStore(host);
+    this.library = new ContractLibrary(this.instances);
+  }
+
+  /** In the order of the table of domains. @throws DatabaseUnavailable */
+  async list(): Promise<DomainRoute[]> {
+    const [stored, processes] = await Promise.all([this.routes.list(), this.processes()]);
+    const traffic = addUp(processes.all.map((process) => reportOf(process.traffic)));
+    return domainNames.map((domain) => {
+      const change = stored.find((route) => route.domain === domain);
+      const weights: RouteWeights = change ?? this.initial[domain];
+      const figures = (home: (typeof HOMES)[number]) => {
+        const seen = traffic[domain]?.[home] ?? NOTHING;
+        return {
+          percent: weights[home] / 100,
+          instances: home === 'legacy' ? null : processes.serving(domain, home).length,
+          requests: seen.requests,
+          errors: seen.errors,
+          p95_ms: p95(seen) ?? null,
+        };
+      };
+      return {
+        domain,
+        homes: { remote: figures('remote'), local: figures('local'), legacy: figures('legacy') },
+        last_change: change ? toLastChange(change) : null,
+      };
+    });
+  }
+
+  async processes(): Promise<Processes> {
+    const all = await this.instances.report();
+    await this.library.learn(all.flatMap(({ contracts }) => Object.values(contracts)));
+    return new Processes(all, this.library);
+  }
+
+  /** @throws RouteMoved, NobodyThere, OutOfReach, DatabaseUnavailable */
+  async change({ domain, to, by, why, previous, force }: RouteRequest): Promise<RouteAnswer> {
+    const after = toWeights(to);
+    const fault = unreachable(after, this.reach);
+    if (fault) throw OutOfReach({ home: fault.home, setting: fault.setting });
+    if (!force) await this.requireSomebody(domain, after);
+    const expected = force || !previous ? undefined : toWeights(previous);
+    const { outcome, before, version } = await this.routes.change({ domain, ...after, by, why, initial: this.initial[domain], expected });
+    if (outcome === 'conflict') throw RouteMoved({ current: toShares(before) });
+    return {
+      domain,
+      changed: outcome === 'changed',
+      before: toShares(before),
+      after: toShares(after),
+      version,
+      sentence: sentenceOf(domain, before, after),
+    };
+  }
+
+  /** How many of the live processes follow that change. */
+  async followers(version: number): Promise<{ following: number; live: number }> {
+    const live = (await this.instances.report()).filter(({ is_live }) => is_live);
+    return { following: live.filter(({ route_version }) => route_version >= version).length, live: live.length };
+  }
+
+  /** Of every home that gets more than it had: taking work away is never refused. */
+  private async requireSomebody(domain: DomainName, after: RouteWeights): Promise<void> {
+    const [stored, processes] = await Promise.all([this.routes.list(), this.processes()]);
+    const before: RouteWeights = stored.find((route) => route.domain === domain) ?? this.initial[domain];
+    for (const home of ['remote', 'local'] as const) {
+      if (after[home] > before[home] && !processes.isServedForAll(domain, home)) throw NobodyThere({ home });
+    }
+  }
+}
+
+function toLastChange({ version, changed_at, changed_by, reason, previous }: StoredRoute): NonNullable<DomainRoute['last_change']> {
+  return { version, at: changed_at, by: changed_by, reason, previous: toShares(previous) };
+}
+
+/** Written by another process, perhaps of another build: what cannot be read counts nothing. */
+function reportOf(traffic: unknown): TrafficReport {
+  const parsed = Report.safeParse(traffic);
+  return parsed.success ? parsed.data : {};
+}
+
+export function sentenceOf(domain: string, before: RouteWeights, after: RouteWeights): string {
+  const moved = movedBuckets(before, after) / 100;
+  if (moved === 0) return `${domain} stays where it is: ${inWords(after)}.`;
+  return `${domain} goes from ${inWords(before)} to ${inWords(after)}: ${moved === 100 ? 'all' : `${moved}% of its`} users move, within a second and without a restart.`;
+}

@@ -19,10 +19,10 @@ import type { Storage } from './storage';
 export interface Joined {
   readonly routes: RouteTable;
   readonly instances: InstanceRegistry;
-  /** Where others send calls for this process. */
-  readonly queue: string;
-  /** From now on this process is called; `url` is of its probes. */
-  advertise(url: string): Promise<void>;
+  /** This process among the instances. */
+  readonly id: string;
+  /** From now on this process is called at `queue`; `url` is of its probes. */
+  advertise(url: string, queue: string): Promise<void>;
   drain(): Promise<void>;
   leave(): Promise<void>;
 }
@@ -53,14 +53,13 @@ export async function joinOthers({ host }: Storage, settings: Settings, metrics:
     throw error;
   }
   const id = randomUUID();
-  const queue = `banyan.calls.${id}`;
   const kind: InstanceKind = !SERVE.edge ? 'worker' : SERVE.domains.length > 0 ? 'host' : 'edge';
   publishWeights(metrics, routes, Object.keys(ROUTES));
   return {
     routes,
     instances,
-    queue,
-    advertise: (url) =>
+    id,
+    advertise: (url, queue) =>
       membership.advertise({ id, kind, queue, build: buildName(shapes), url: reachable(url, settings.BIND), domains: SERVE.domains }),
     drain: () => membership.drain(),
     leave: () => membership.leave(),

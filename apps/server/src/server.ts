@@ -40,6 +40,7 @@ import { contracts, domainTable, edgeContracts } from './domains';
 import { publishGauges } from './gauges';
 import { Maintenance } from './maintenance';
 import { joinOthers } from './membership';
+import { openRabbit } from './rabbit';
 import { openStorage, type Storage } from './storage';
 
 export interface RunningServer {
@@ -73,13 +74,17 @@ export async function startServer(
   let leave = () => Promise.resolve();
   try {
     const others = await joinOthers(storage, settings, metrics, log);
-    leave = others.leave;
+    const rabbit = await openRabbit(settings, others, log);
+    leave = async () => {
+      await others.leave();
+      await rabbit?.close();
+    };
     const served = settings.SERVE.domains.map((domain) => domainTable[domain]);
     const administered = settings.SERVE.edge ? [adminContract] : [];
     const server = new OperationServer([...served.map(({ contract }) => contract), ...administered]);
     const dispatcher = new Dispatcher(
       others.routes.routes,
-      { local: wrapCarrier(new LocalCarrier(server)), serves: (domain) => server.serves(domain) },
+      { local: wrapCarrier(new LocalCarrier(server)), remote: rabbit?.carrier, serves: (domain) => server.serves(domain) },
       metrics,
     );
     const app = await createApp(settings, log, [
@@ -103,7 +108,13 @@ export async function startServer(
     const maintenance = new Maintenance(storage.databases, dispatcher, settings.SERVE.domains, log);
     maintenance.start();
     const url = await listen(fastify, settings);
-    await others.advertise(url);
+    const advertise = (queue: string) => others.advertise(url, queue);
+    await advertise(
+      (await rabbit?.consume(
+        server,
+        (queue) => void advertise(queue).catch((error: unknown) => log.warn({ err: error }, 'queue not told')),
+      )) ?? '',
+    );
     return {
       url,
       app,
@@ -111,6 +122,7 @@ export async function startServer(
         isDraining = true;
         await others.drain();
         await maintenance.stop();
+        await rabbit?.drain();
         await closeListener(app);
         await events.stop();
         await leave();

@@ -4,7 +4,7 @@ import { StartupError } from './startup-error';
 
 /** What must hold between settings. Each fault is one sentence. */
 export function checkTogether(settings: Settings): void {
-  const { AMQP_URL, DATABASE_URL, JWT_SECRET_KEY, LEGACY_URL, REDIS_URL, ROUTES, SERVE } = settings;
+  const { AMQP_URL, CARRIER_KEY, DATABASE_URL, JWT_SECRET_KEY, LEGACY_URL, REDIS_URL, ROUTES, SERVE } = settings;
   const ownServers = usesOwnServers(settings);
   const missing = neededDatabases(settings).find((name) => databaseUrl(settings, name) === undefined);
   const routed = (home: 'remote' | 'legacy') => Object.entries(ROUTES).find(([, weights]) => weights[home] > 0)?.[0];
@@ -15,6 +15,11 @@ export function checkTogether(settings: Settings): void {
   if (AMQP_URL !== undefined && (!ownServers || REDIS_URL === undefined)) {
     const needed = [!ownServers && 'DATABASE_URL', REDIS_URL === undefined && 'REDIS_URL'].filter(Boolean).join(' and ');
     throw new StartupError(`AMQP_URL needs ${needed} beside it: otherwise several processes would share nothing.`);
+  }
+  if (AMQP_URL !== undefined && CARRIER_KEY === undefined) {
+    throw new StartupError(
+      'CARRIER_KEY is missing: with AMQP_URL every process must sign its calls with the same one (`openssl rand -base64 48`).',
+    );
   }
   if (AMQP_URL === undefined && routed('remote')) {
     throw new StartupError(`ROUTES sends a part of ${routed('remote')} to remote, which needs AMQP_URL.`);

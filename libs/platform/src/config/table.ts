@@ -78,9 +78,8 @@ export const settingsTable = {
     schema: address('amqp', 'amqps'),
     example: 'amqp://localhost:5672',
     secret: 'url',
-    reserved: true,
   },
-  CARRIER_KEY: { meaning: 'Signs who calls, between processes.', schema: signingSecret, secret: true, reserved: true },
+  CARRIER_KEY: { meaning: 'Signs who calls, between processes; the same in each of them.', schema: signingSecret, secret: true },
   S3_ENDPOINT: {
     meaning: 'The object store. Unset: a folder in DATA_DIR.',
     schema: origin,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type DomainName, domainNames } from '@banyan/domains';
 import type { DomainRoute } from '@banyan/migration/routes/contract';
 import { RouteService, sentenceOf } from '@banyan/migration/routes/route.service';
-import { HOMES, type Shares, toWeights } from '@banyan/migration/routes/shares';
+import { completeShares, HOMES, inWords, type Shares, toWeights } from '@banyan/migration/routes/shares';
 import { DomainError } from '@banyan/platform/contract';
 import { reachOf } from '@banyan/platform/host/route-table';
 import { WINDOW_SECONDS } from '@banyan/platform/telemetry/traffic';
@@ -52,8 +52,11 @@ export function routeCommand(): Command {
 
 async function move(service: RouteService, domain: DomainName, route: DomainRoute, options: Options, command: Command): Promise<void> {
   const previous: Shares = { remote: route.homes.remote.percent, local: route.homes.local.percent, legacy: route.homes.legacy.percent };
-  const to = complete(options, previous);
-  if (!to) command.error('error: the shares of remote, local and legacy should add up to 100%', { exitCode: 2 });
+  const to = completeShares(options, previous);
+  if (!to)
+    command.error(`error: the shares should add up to 100%; ${domain} is at ${inWords(toWeights(previous))}: name the other homes too`, {
+      exitCode: 2,
+    });
   if (process.stdin.isTTY && !options.yes && !(await agrees(sentenceOf(domain, toWeights(previous), toWeights(to)))))
     return print('Nothing was changed.\n');
   const answer = await service
@@ -64,18 +67,6 @@ async function move(service: RouteService, domain: DomainName, route: DomainRout
   const { following, live } = answer.changed ? await watch(service, answer.version) : { following: 0, live: 0 };
   if (options.json) return printJson({ ...answer, following, live });
   print(`${answer.sentence}\n${answer.changed ? `${followed(following, live)}\n` : ''}`);
-}
-
-/** Homes that are not named give way: legacy keeps its share where only remote and local are spoken of, and local takes the rest. */
-function complete({ remote, local, legacy }: Options, previous: Shares): Shares | undefined {
-  const [toRemote, toLegacy] = [remote ?? (local === undefined ? previous.remote : undefined), legacy ?? previous.legacy];
-  const rest = (...others: number[]) => Math.round((100 - others.reduce((sum, share) => sum + share, 0)) * 100) / 100;
-  const shares =
-    toRemote === undefined
-      ? { remote: rest(local!, toLegacy), local: local!, legacy: toLegacy }
-      : { remote: toRemote, local: local ?? rest(toRemote, toLegacy), legacy: toLegacy };
-  const sum = shares.remote + shares.local + shares.legacy;
-  return Math.round(sum * 100) === 10_000 && Object.values(shares).every((share) => share >= 0) ? shares : undefined;
 }
 
 async function agrees(sentence: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { domainNames } from '@banyan/domains';
 import { Bool, command, contract, domainError, get, put, query, Text, Timestamp } from '@banyan/platform/contract';
 import { z } from 'zod';
+import { toHundred } from './shares';
 
 /** The route is not what the caller saw; `current` has what it is. */
 export const RouteMoved = domainError('route.moved', {
@@ -11,6 +12,11 @@ export const RouteMoved = domainError('route.moved', {
 export const NobodyThere = domainError('route.nobody_there', {
   status: 409,
   detail: 'No live process serves this domain at that home with a matching contract. Start one, or say `force`.',
+});
+/** Neither `previous` nor `force`; `current` has what it is. */
+export const PreviousMissing = domainError('route.previous_missing', {
+  status: 428,
+  detail: 'Say what the route was when you looked at it (`previous`), or say `force`.',
 });
 /** `force` does not help: the requests would fail. */
 export const OutOfReach = domainError('route.out_of_reach', {
@@ -23,8 +29,7 @@ const Percent = z
   .min(0)
   .max(100)
   .refine((value) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-6, 'Input should have at most two decimals');
-const shares = { remote: Percent, local: Percent, legacy: Percent };
-export const SharesIn = z.object(shares);
+const SharesIn = z.object({ remote: Percent, local: Percent, legacy: Percent });
 const SharesOut = z.object({ remote: z.number(), local: z.number(), legacy: z.number() });
 
 /** The last minute of all processes together, as the callers saw it. `instances` is null for legacy, which nobody counts. */
@@ -58,24 +63,25 @@ export const listRoutes = query({
  * what the caller saw, so that nobody undoes another's change unseen. A repeat finds the route there and changes nothing.
  */
 export const changeRoute = command({
-  summary: 'Move a domain between its homes. The three shares are per cent and add up to 100.',
+  summary: 'Move a domain between its homes. Shares are per cent; local takes what the others leave.',
   http: put('/admin/routes/{domain}'),
   access: 'admin',
   repeatable: 'yes',
   input: z
     .object({
       domain: z.enum(domainNames),
-      ...shares,
+      remote: Percent.default(0),
+      legacy: Percent.default(0),
+      local: Percent.nullish(),
       reason: Text({ min: 1, max: 500 }),
       previous: SharesIn.nullish(),
       force: Bool.default(false),
     })
-    .superRefine(({ remote, local, legacy, previous, force }, ctx) => {
-      if (Math.round((remote + local + legacy) * 100) !== 10_000) {
+    .superRefine(({ remote, local, legacy }, ctx) => {
+      const rest = toHundred(remote, legacy);
+      if (rest < 0 || (local ?? rest) !== rest) {
         ctx.addIssue({ code: 'custom', path: ['local'], message: 'remote, local and legacy should add up to 100' });
       }
-      if (!previous && !force)
-        ctx.addIssue({ code: 'custom', path: ['previous'], message: 'Say what the route was when you looked, or `force`' });
     }),
   output: z.object({
     domain: z.string(),
@@ -87,7 +93,7 @@ export const changeRoute = command({
     /** What happens now, for people. */
     sentence: z.string(),
   }),
-  errors: [RouteMoved, NobodyThere, OutOfReach],
+  errors: [RouteMoved, PreviousMissing, NobodyThere, OutOfReach],
 });
 
 /** What operators do to a running system. Served by every process that has an edge, for itself. */

@@ -8,7 +8,7 @@ import { RouteStore, type StoredRoute } from '@banyan/platform/host/route.store'
 import { type Reach, unreachable } from '@banyan/platform/host/route-table';
 import { addUp, type HomeTraffic, p95, type TrafficReport } from '@banyan/platform/telemetry/traffic';
 import { z } from 'zod';
-import { type DomainRoute, NobodyThere, OutOfReach, RouteMoved } from './contract';
+import { type DomainRoute, NobodyThere, OutOfReach, PreviousMissing, RouteMoved } from './contract';
 import { Processes } from './processes';
 import { HOMES, inWords, movedBuckets, type Shares, toShares, toWeights } from './shares';
 
@@ -86,12 +86,16 @@ export class RouteService {
     return new Processes(all, this.library);
   }
 
-  /** @throws RouteMoved, NobodyThere, OutOfReach, DatabaseUnavailable */
+  /** @throws RouteMoved, PreviousMissing, NobodyThere, OutOfReach, DatabaseUnavailable */
   async change({ domain, to, by, why, previous, force }: RouteRequest): Promise<RouteAnswer> {
     const after = toWeights(to);
     const fault = unreachable(after, this.reach);
     if (fault) throw OutOfReach({ home: fault.home, setting: fault.setting });
-    if (!force) await this.requireSomebody(domain, after);
+    if (!force) {
+      const current = await this.current(domain);
+      if (!previous) throw PreviousMissing({ current: toShares(current) });
+      await this.requireSomebody(domain, current, after);
+    }
     const expected = force || !previous ? undefined : toWeights(previous);
     const { outcome, before, version } = await this.routes.change({ domain, ...after, by, why, initial: this.initial[domain], expected });
     if (outcome === 'conflict') throw RouteMoved({ current: toShares(before) });
@@ -111,10 +115,14 @@ export class RouteService {
     return { following: live.filter(({ route_version }) => route_version >= version).length, live: live.length };
   }
 
+  private async current(domain: DomainName): Promise<RouteWeights> {
+    const stored = await this.routes.list();
+    return stored.find((route) => route.domain === domain) ?? this.initial[domain];
+  }
+
   /** Of every home that gets more than it had: taking work away is never refused. */
-  private async requireSomebody(domain: DomainName, after: RouteWeights): Promise<void> {
-    const [stored, processes] = await Promise.all([this.routes.list(), this.processes()]);
-    const before: RouteWeights = stored.find((route) => route.domain === domain) ?? this.initial[domain];
+  private async requireSomebody(domain: DomainName, before: RouteWeights, after: RouteWeights): Promise<void> {
+    const processes = await this.processes();
     for (const home of ['remote', 'local'] as const) {
       if (after[home] > before[home] && !processes.isServedForAll(domain, home)) throw NobodyThere({ home });
     }

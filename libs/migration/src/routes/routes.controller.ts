@@ -3,6 +3,7 @@ import { Serves } from '@banyan/platform/dispatch/serves';
 import { WINDOW_SECONDS } from '@banyan/platform/telemetry/traffic';
 import { adminContract, type changeRoute } from './contract';
 import { RouteService } from './route.service';
+import { toHundred } from './shares';
 
 @Serves(adminContract)
 export class RoutesController implements Handlers<typeof adminContract> {
@@ -12,8 +13,8 @@ export class RoutesController implements Handlers<typeof adminContract> {
     return { window_seconds: WINDOW_SECONDS, routes: await this.routes.list() };
   }
 
-  changeRoute({ domain, remote, local, legacy, reason, previous, force }: Input<typeof changeRoute>, { actor }: CallContext) {
-    const by = `user ${actor.userId}`;
-    return this.routes.change({ domain, to: { remote, local, legacy }, by, why: reason, previous: previous ?? undefined, force });
+  changeRoute({ domain, remote, legacy, local, reason, previous, force }: Input<typeof changeRoute>, { actor }: CallContext) {
+    const to = { remote, local: local ?? toHundred(remote, legacy), legacy };
+    return this.routes.change({ domain, to, by: `user ${actor.userId}`, why: reason, previous: previous ?? undefined, force });
   }
 }

@@ -9,6 +9,11 @@ export interface Shares {
   readonly legacy: number;
 }
 
+/** What these shares leave, without the noise of binary fractions. */
+export function toHundred(...shares: readonly number[]): number {
+  return Math.round((100 - shares.reduce((sum, share) => sum + share, 0)) * 100) / 100;
+}
+
 export const toShares = ({ remote, local, legacy }: RouteWeights): Shares => ({
   remote: remote / 100,
   local: local / 100,
@@ -40,4 +45,26 @@ export function movedBuckets(before: RouteWeights, after: RouteWeights): number 
 /** Where each home lies on the line. */
 function rangesOf({ remote, local }: RouteWeights): Record<Home, readonly [number, number]> {
   return { remote: [0, remote], local: [remote, remote + local], legacy: [remote + local, ALL] };
+}
+
+/**
+ * What somebody means who names one or two homes. Nothing is left when they have everything. Otherwise local takes the rest; who
+ * names local means it against legacy as long as that has a share, and against remote afterwards. The third home keeps its share.
+ *
+ * @returns undefined if that does not add up
+ */
+export function completeShares(named: Partial<Shares>, previous: Shares): Shares | undefined {
+  const given = { remote: named.remote ?? 0, local: named.local ?? 0, legacy: named.legacy ?? 0 };
+  const rest = toHundred(given.remote, given.local, given.legacy);
+  const others = HOMES.filter((home) => named[home] === undefined);
+  const taking = others.includes('local')
+    ? 'local'
+    : others.includes('legacy') && (previous.legacy > 0 || !others.includes('remote'))
+      ? 'legacy'
+      : 'remote';
+  if (rest === 0) return given;
+  if (!others.includes(taking)) return undefined;
+  const kept = others.filter((home) => home !== taking).reduce((shares, home) => ({ ...shares, [home]: previous[home] }), given);
+  const share = toHundred(kept.remote, kept.local, kept.legacy);
+  return share < 0 ? undefined : { ...kept, [taking]: share };
 }

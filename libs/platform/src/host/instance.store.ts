@@ -56,10 +56,18 @@ const FORGET_MS = 60_000;
 
 /** Schema `banyan_host`: who is there. Time is the database's. Every call is bounded: a heartbeat that comes late is worth nothing. */
 export class InstanceStore {
+  private readonly limitMs: number;
+  private readonly liveMs: number;
+  private readonly forgetMs: number;
+
   constructor(
     private readonly database: Database,
-    private readonly limitMs = 1_000,
-  ) {}
+    { limitMs = 1_000, liveMs = LIVE_MS, forgetMs = FORGET_MS }: { limitMs?: number; liveMs?: number; forgetMs?: number } = {},
+  ) {
+    this.limitMs = limitMs;
+    this.liveMs = liveMs;
+    this.forgetMs = forgetMs;
+  }
 
   /** Writes the whole row, again after others have forgotten it. */
   async advertise(
@@ -90,7 +98,7 @@ export class InstanceStore {
         WITH forgotten AS (
           DELETE FROM banyan_host.instances WHERE id IN (
             SELECT id FROM banyan_host.instances
-            WHERE heartbeat_at < clock_timestamp() - ${FORGET_MS} * interval '1 millisecond' AND id <> ${id}
+            WHERE heartbeat_at < clock_timestamp() - ${this.forgetMs} * interval '1 millisecond' AND id <> ${id}
             FOR UPDATE SKIP LOCKED)
         )
         UPDATE banyan_host.instances
@@ -123,7 +131,7 @@ export class InstanceStore {
     return this.database.query<InstanceRow>(
       sql`
         SELECT id, kind, queue, build, url, domains, contracts, draining, heartbeat_at, clock_timestamp() AS now,
-               heartbeat_at > clock_timestamp() - ${LIVE_MS} * interval '1 millisecond' AS is_live
+               heartbeat_at > clock_timestamp() - ${this.liveMs} * interval '1 millisecond' AS is_live
         FROM banyan_host.instances ORDER BY id`,
       { deadline },
     );
@@ -135,7 +143,7 @@ export class InstanceStore {
       SELECT id, kind, queue, build, url, domains, contracts, draining, heartbeat_at, route_version, traffic, started_at,
              extract(epoch FROM clock_timestamp() - started_at)::float8 AS up_seconds,
              extract(epoch FROM clock_timestamp() - heartbeat_at)::float8 AS silent_seconds,
-             heartbeat_at > clock_timestamp() - ${LIVE_MS} * interval '1 millisecond' AS is_live
+             heartbeat_at > clock_timestamp() - ${this.liveMs} * interval '1 millisecond' AS is_live
       FROM banyan_host.instances ORDER BY started_at, id`);
   }
 

@@ -19,6 +19,8 @@ import { contractShape } from './shapes';
 
 /** Longer than any test: what happens, happened because somebody said so. */
 const NEVER = 3_600_000;
+/** So that no stall of the machine makes anybody silent: where that is wanted, the test says so. */
+const patient = { limitMs: NEVER, liveMs: NEVER, forgetMs: 24 * NEVER };
 
 const build = (input: z.ZodRawShape) =>
   contract('relay', { send: query({ summary: '', access: 'internal', input: z.object(input), output: z.object({}) }) });
@@ -58,7 +60,7 @@ interface ProcessOptions {
 async function start({ database, kind = 'worker', contract: own = today, tickMs = NEVER }: ProcessOptions = {}) {
   const id = randomUUID();
   const connection = database ?? (await home.connect({ poolSize: 2 })).database;
-  const store = new InstanceStore(connection);
+  const store = new InstanceStore(connection, patient);
   const shape = contractShape(own);
   const routeStore = new RouteStore(connection);
   const routes = new RouteTable(routeStore, loadSettings({}).ROUTES);
@@ -90,7 +92,7 @@ async function start({ database, kind = 'worker', contract: own = today, tickMs 
 /** A worker that is there, and whose heartbeats are the test's to make. */
 async function standIn() {
   const id = randomUUID();
-  const store = new InstanceStore(home.database);
+  const store = new InstanceStore(home.database, patient);
   const self = { id, kind: 'worker', queue: `q.${id}`, build: 'b', url: 'http://localhost:2', domains: ['relay'] } as const;
   await store.advertise(self, [toStored(contractShape(today))], { draining: false, routeVersion: 0 });
   return { id, store };
@@ -167,7 +169,7 @@ describe('a route', () => {
   it('stops a start that could not follow it', async () => {
     const { routeStore, table } = await start();
     await routeStore.change(move(quarter));
-    await table.refresh();
+    await table.refresh(Date.now() + NEVER);
     expect(() => table.requireReach({ remote: false, legacy: true })).toThrow('A part of relay is routed to remote, which needs AMQP_URL');
     expect(() => table.requireReach({ remote: true, legacy: false })).not.toThrow();
   });
@@ -206,7 +208,7 @@ describe('an instance', () => {
     const [caller, worker] = [await start(), await standIn()];
     await caller.instances.refresh();
     expect(caller.sees(worker)).toBe(true);
-    await silence(worker.id, 4);
+    await silence(worker.id, '2 hours');
     await caller.instances.refresh();
     expect(caller.sees(worker)).toBe(false);
     expect(await worker.store.heartbeat(worker.id, 0, {})).toBe(true);
@@ -220,7 +222,7 @@ describe('an instance', () => {
     await home.admin(`DELETE FROM instances WHERE id = '${worker.id}'`); // as others do after a minute
     await until(async () => (await caller.store.list()).some(({ id }) => id === worker.id));
     const frozen = await standIn();
-    await silence(frozen.id, 61);
+    await silence(frozen.id, '2 days');
     await caller.store.heartbeat(caller.id, 0, {});
     expect((await caller.store.list()).map(({ id }) => id)).not.toContain(frozen.id);
     expect(await frozen.store.heartbeat(frozen.id, 0, {})).toBe(false);
@@ -259,9 +261,9 @@ describe('an instance', () => {
     });
   });
 
-  /** As if its last heartbeat were so many seconds ago. */
-  async function silence(id: string, seconds: number): Promise<void> {
-    await home.admin(`UPDATE instances SET heartbeat_at = clock_timestamp() - interval '${seconds} s' WHERE id = '${id}'`);
+  /** As if its last heartbeat were so long ago. */
+  async function silence(id: string, ago: string): Promise<void> {
+    await home.admin(`UPDATE instances SET heartbeat_at = clock_timestamp() - interval '${ago}' WHERE id = '${id}'`);
   }
 });
 
@@ -279,7 +281,7 @@ describe('while host_db is away', () => {
     expect(away.routes.weights('relay')).toEqual(quarter);
     expect(away.sees(worker)).toBe(true);
 
-    await home.admin("UPDATE instances SET heartbeat_at = clock_timestamp() - interval '10 s'"); // the outage was everybody's
+    await home.admin("UPDATE instances SET heartbeat_at = clock_timestamp() - interval '2 hours'"); // the outage was everybody's
     await proxy.start();
     await until(() => away.routes.weights('relay').remote === 5_000);
   });
@@ -291,7 +293,7 @@ describe('while host_db is away', () => {
     const sees = () => instances.candidates(today.operations.send, 'worker').some(({ id }) => id === worker.id);
     await instances.refresh();
     now += 4_000; // no reading in between
-    await home.admin("UPDATE instances SET heartbeat_at = clock_timestamp() - interval '10 s'");
+    await home.admin("UPDATE instances SET heartbeat_at = clock_timestamp() - interval '2 hours'");
     await instances.refresh();
     expect(sees()).toBe(true);
     await home.admin(`DELETE FROM instances WHERE id = '${worker.id}'`);

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-export type ServerName = 'postgres' | 'redis' | 'legacy-postgres';
+export type ServerName = 'postgres' | 'redis' | 'legacy-postgres' | 'rabbitmq';
 
 /** Real servers that a test may kill and start again, which keep their data, addresses and passwords. */
 export interface Servers {
-  /** `TEST_DATABASE_URL`, `TEST_REDIS_URL`, `TEST_LEGACY_DATABASE_URL`, of those that were asked for. */
+  /** `TEST_DATABASE_URL`, `TEST_REDIS_URL`, `TEST_LEGACY_DATABASE_URL`, `TEST_AMQP_URL`, of those that were asked for. */
   readonly env: Readonly<Record<string, string>>;
   /** SIGKILL; resolves when it is gone. */
   kill(name: ServerName): Promise<void>;

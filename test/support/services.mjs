@@ -18,10 +18,11 @@ import { fileURLToPath } from 'node:url';
 import { Refusal } from '../../apps/server/install.mjs';
 import { legacyPostgres, postgres } from './services/postgres.mjs';
 import { end, freePort, identityOf, isAlive, isPortFree, launch, startTimeOf } from './services/processes.mjs';
+import { rabbitmq } from './services/rabbitmq.mjs';
 import { redis } from './services/redis.mjs';
 import { docker, findSources } from './services/sources.mjs';
 
-const services = [postgres, redis, legacyPostgres];
+const services = [postgres, redis, legacyPostgres, rabbitmq];
 const temporaryPrefix = 'banyan-test-';
 
 /**
@@ -51,7 +52,11 @@ export async function startServices({ names = services.map(({ name }) => name), 
     await stop();
     throw failure.reason;
   }
-  const settings = Object.fromEntries(wanted.map((service) => [service.setting, service.url(read(file).services[service.name])]));
+  const addresses = wanted.map((service) => {
+    const record = read(file).services[service.name];
+    return { [service.setting]: service.url(record), ...service.more?.(record) };
+  });
+  const settings = Object.assign({}, ...addresses);
   const env = Object.fromEntries(Object.entries(settings).map(([name, url]) => [`TEST_${name}`, url]));
   return { settings, env: { ...env, TEST_SERVICES_FILE: file }, stop };
 }
@@ -71,7 +76,8 @@ async function create(service, { binaries, container }, { place, file, fsync }) 
   const folder = join(place, service.name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const kept = read(file).services[service.name];
-  const record = { folder, fsync, port: await keptOrFreePort(kept), password: kept?.password ?? randomBytes(16).toString('hex') };
+  const record = { folder, fsync, port: await keptOrFreePort(kept), password: kept?.password ?? randomBytes(16).toString('hex'), more: {} };
+  for (const use of service.morePorts ?? []) record.more[use] = await keptOrFreePort(kept && { ...kept, port: kept.more[use] });
   if (container) record.container = kept?.container ?? createContainer(service, record);
   else record.start = { cwd: folder, log: join(folder, 'log'), ...(await service.prepare({ ...record, binaries })) };
   update(file, service.name, record);
@@ -84,10 +90,12 @@ async function keptOrFreePort(kept) {
 }
 
 function createContainer(service, record) {
-  const { port, env, command } = service.container(record);
+  const { port, more = {}, env, command } = service.container(record);
   const name = `banyan-${service.name}-${randomBytes(4).toString('hex')}`;
   const variables = Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
-  docker('create', '--name', name, '--publish', `127.0.0.1:${record.port}:${port}`, ...variables, service.image, ...command);
+  const ports = [[record.port, port], ...Object.entries(more).map(([use, inner]) => [record.more[use], inner])];
+  const published = ports.flatMap(([outer, inner]) => ['--publish', `127.0.0.1:${outer}:${inner}`]);
+  docker('create', '--name', name, ...published, ...variables, service.image, ...command);
   return name;
 }
 

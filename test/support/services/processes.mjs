@@ -24,12 +24,12 @@ export function isAlive({ pid, startTime }) {
   return startTime !== undefined && startTimeOf(pid) === startTime;
 }
 
-/** Signal, wait until it is gone, and after ten seconds kill. */
+/** Signal it and its process group (it leads one), wait until it is gone, and after ten seconds kill. */
 export async function end(identity, signal) {
   for (const next of [signal, 'SIGKILL']) {
     if (!isAlive(identity)) return;
     try {
-      process.kill(identity.pid, next);
+      process.kill(-identity.pid, next);
     } catch {
       return; // gone in between
     }

@@ -76,6 +76,7 @@ export class Publisher {
       )
         return;
       this.hasParked ||= gone.length < length;
+      if (this.hasParked && this.transport.mustTakeInOrder === true) return;
       this.position = rows[length - 1]?.position ?? this.position;
       if (length < this.batchSize) return;
     }

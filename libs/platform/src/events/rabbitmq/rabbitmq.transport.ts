@@ -1,0 +1,96 @@
+import { Logger } from '@nestjs/common';
+import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
+import type { StoredEvent, Transport } from '../stored-event';
+import { BrokerUnavailable, reasonOf } from './broker-unavailable';
+import { ConfirmedChannel, type OpenChannel } from './confirmed-channel';
+import { contentOf, propertiesOf } from './message';
+import type { Topology } from './topology';
+
+export interface RabbitmqTransportOptions {
+  /** Events on their way whose confirm has not come yet. */
+  readonly maxUnconfirmed?: number;
+  /** What is not confirmed after this long counts as not taken; it may come to its subscribers all the same, and then once more. */
+  readonly confirmTimeoutMs?: number;
+  /** Queues are declared again after this long: someone may have deleted one. */
+  readonly redeclareMs?: number;
+}
+
+/**
+ * Publishes to the exchange. An event is handed over when the broker has confirmed it and those of its key before it; one that comes
+ * back as unroutable is, too, unless a subscription wants it and its queue is lost.
+ */
+export class RabbitmqTransport implements Transport {
+  /** A later event would overtake those of its key that the broker did not take. */
+  readonly mustTakeInOrder = true;
+  private readonly logger = new Logger('events:rabbitmq');
+  private readonly channel: ConfirmedChannel;
+  private readonly maxUnconfirmed: number;
+  private readonly redeclareMs: number;
+  private declaredAt = 0;
+  private isAway = false;
+
+  constructor(
+    connection: AmqpConnection,
+    private readonly topology: Topology,
+    { maxUnconfirmed = 500, confirmTimeoutMs = 5_000, redeclareMs = 30_000 }: RabbitmqTransportOptions = {},
+  ) {
+    this.maxUnconfirmed = maxUnconfirmed;
+    this.redeclareMs = redeclareMs;
+    const declare = async (channel: Parameters<Topology['declare']>[0]) => {
+      await topology.declare(channel);
+      this.declaredAt = performance.now();
+    };
+    this.channel = new ConfirmedChannel(connection, declare, confirmTimeoutMs);
+  }
+
+  async deliver(batch: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
+    const taken: StoredEvent[] = [];
+    try {
+      if (performance.now() - this.declaredAt > this.redeclareMs) this.channel.renew();
+      const channel = await this.channel.open();
+      for (let from = 0; from < batch.length; from += this.maxUnconfirmed) {
+        const some = batch.slice(from, from + this.maxUnconfirmed);
+        const gone = await this.publish(channel, some);
+        taken.push(...gone);
+        if (gone.length < some.length) return taken;
+      }
+      if (this.isAway) this.logger.log('The broker takes events again.');
+      this.isAway = false;
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailable)) throw error;
+      this.sayAway(error);
+    }
+    return taken;
+  }
+
+  close(): void {
+    this.channel.close();
+  }
+
+  /** @returns those that were taken */
+  private async publish(channel: OpenChannel, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
+    const arrived = await Promise.all(events.map((event) => this.publishOne(channel, event)));
+    const unsafeKeys = new Set<string>();
+    return events.filter(({ key }, index) => {
+      if (key === null) return arrived[index];
+      if (!arrived[index]) unsafeKeys.add(key);
+      return !unsafeKeys.has(key);
+    });
+  }
+
+  private async publishOne(channel: OpenChannel, event: StoredEvent): Promise<boolean> {
+    try {
+      const routing = await channel.publish(this.topology.exchange, event.name, contentOf(event), propertiesOf(event));
+      if (routing === 'routed' || !this.topology.isWanted(event.name)) return true;
+      this.channel.renew();
+    } catch (error) {
+      this.sayAway(error);
+    }
+    return false;
+  }
+
+  private sayAway(error: unknown): void {
+    if (!this.isAway) this.logger.warn(`Events wait in the outbox: ${reasonOf(error)}`);
+    this.isAway = true;
+  }
+}

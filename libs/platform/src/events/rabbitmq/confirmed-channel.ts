@@ -91,11 +91,17 @@ export class OpenChannel {
       };
       const timer = setTimeout(() => fail(undefined), this.timeoutMs);
       try {
-        this.channel.publish(exchange, routingKey, content, { ...options, persistent: true, mandatory: true, correlationId }, (error: unknown) => {
-          if (error) return fail(error);
-          clearTimeout(timer);
-          resolve(this.returned.delete(correlationId) ? 'unroutable' : 'routed');
-        });
+        this.channel.publish(
+          exchange,
+          routingKey,
+          content,
+          { ...options, persistent: true, mandatory: true, correlationId },
+          (error: unknown) => {
+            if (error) return fail(error);
+            clearTimeout(timer);
+            resolve(this.returned.delete(correlationId) ? 'unroutable' : 'routed');
+          },
+        );
       } catch (error) {
         fail(error);
       }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
-import type { Channel, GetMessage } from 'amqplib';
+import type { Channel, ChannelModel, GetMessage } from 'amqplib';
 import type { DeadLetter, DeadLetterBox } from '../dead-letters';
 import { BrokerUnavailable, within } from './broker-unavailable';
 import { deadHeaders, Redelivery, undeliveredMessage } from './redelivery';
@@ -79,23 +79,33 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
     }
   }
 
-  /** The exclusive consumer of the empty queue has it. The broker says no by closing the channel. */
+  /** Waits for the connection, which may just be made, and for whoever is reading. */
   private async takeTurn(): Promise<Channel> {
     const until = performance.now() + this.timeoutMs;
     for (;;) {
       const { connection } = this.connection.managedConnection;
-      if (connection === undefined) throw new BrokerUnavailable('there is no connection');
+      const channel = connection && (await this.tryTurn(connection));
+      if (channel) return channel;
+      if (performance.now() > until)
+        throw new BrokerUnavailable(connection ? 'someone else reads the dead letters' : 'there is no connection');
+      await sleep(50);
+    }
+  }
+
+  /** The exclusive consumer of the empty queue has the turn. The broker says no to others by closing their channel. */
+  private async tryTurn(connection: ChannelModel): Promise<Channel | undefined> {
+    try {
       const channel = await within(this.timeoutMs, connection.createChannel());
       channel.on('error', () => undefined);
-      try {
-        await within(this.timeoutMs, this.topology.declare(channel));
-        await within(this.timeoutMs, channel.consume(this.topology.deadLock, () => undefined, { exclusive: true }));
-        return channel;
-      } catch (error) {
-        if ((error as { code?: unknown }).code !== accessRefused) throw new BrokerUnavailable('the dead letters cannot be read', { cause: error });
-        if (performance.now() > until) throw new BrokerUnavailable('someone else is reading the dead letters');
-      }
-      await sleep(50);
+      await within(this.timeoutMs, this.topology.declare(channel));
+      await within(
+        this.timeoutMs,
+        channel.consume(this.topology.deadLock, () => undefined, { exclusive: true }),
+      );
+      return channel;
+    } catch (error) {
+      if ((error as { code?: unknown }).code === accessRefused) return undefined;
+      throw new BrokerUnavailable('the dead letters cannot be read', { cause: error });
     }
   }
 
@@ -108,7 +118,10 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
     const text = (name: string) => (typeof headers[name] === 'string' ? headers[name] : undefined);
     const count = headers[deadHeaders.attempts];
     const death = (headers['x-death'] as Death[] | undefined)?.[0];
-    const { subscription, id, name, attempts } = undeliveredMessage(message, text(deadHeaders.subscription) ?? this.ownerOf(message, death));
+    const { subscription, id, name, attempts } = undeliveredMessage(
+      message,
+      text(deadHeaders.subscription) ?? this.ownerOf(message, death),
+    );
     return {
       subscription,
       event_id: id,

@@ -69,24 +69,28 @@ export class RabbitmqTransport implements Transport {
 
   /** @returns those that were taken */
   private async publish(channel: OpenChannel, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
-    const arrived = await Promise.all(events.map((event) => this.publishOne(channel, event)));
+    const fates = await Promise.all(events.map((event) => this.publishOne(channel, event)));
+    if (fates.includes('homeless')) {
+      this.sayAway(new BrokerUnavailable('a queue is missing'));
+      this.channel.renew();
+    }
     const unsafeKeys = new Set<string>();
     return events.filter(({ key }, index) => {
-      if (key === null) return arrived[index];
-      if (!arrived[index]) unsafeKeys.add(key);
+      const isTaken = fates[index] === 'taken';
+      if (key === null) return isTaken;
+      if (!isTaken) unsafeKeys.add(key);
       return !unsafeKeys.has(key);
     });
   }
 
-  private async publishOne(channel: OpenChannel, event: StoredEvent): Promise<boolean> {
+  private async publishOne(channel: OpenChannel, event: StoredEvent): Promise<'taken' | 'unconfirmed' | 'homeless'> {
     try {
       const routing = await channel.publish(this.topology.exchange, event.name, contentOf(event), propertiesOf(event));
-      if (routing === 'routed' || !this.topology.isWanted(event.name)) return true;
-      this.channel.renew();
+      return routing === 'routed' || !this.topology.isWanted(event.name) ? 'taken' : 'homeless';
     } catch (error) {
       this.sayAway(error);
+      return 'unconfirmed';
     }
-    return false;
   }
 
   private sayAway(error: unknown): void {

@@ -109,8 +109,8 @@ export class SubscriptionConsumer {
       const { consumerTag } = await within(this.timeoutMs, channel.consume(queue, receive));
       this.isAway = false;
       await this.untilLeaving(session, queue);
-      if (!session.hasEnded) await within(this.timeoutMs, channel.cancel(consumerTag));
       session.isLeaving = true;
+      if (!session.hasEnded) await within(this.timeoutMs, channel.cancel(consumerTag));
       if (!session.hasEnded) await this.lanes.empty();
     } finally {
       session.close();
@@ -139,7 +139,7 @@ export class SubscriptionConsumer {
 
   private async handle(session: Session, message: ConsumeMessage, delivered: Delivered): Promise<void> {
     // Not begun yet: the queue gives it to another consumer when the channel closes.
-    if (session.isLeaving || session.hasEnded) return;
+    if (this.isStopping || session.isLeaving || session.hasEnded) return;
     try {
       await this.parts.runner.run(delivered);
     } catch (error) {
@@ -182,7 +182,7 @@ export class SubscriptionConsumer {
 /** One channel's life. */
 class Session {
   hasEnded = false;
-  /** Its consumer was cancelled: what has not begun is left to others. */
+  /** Its consumer is being cancelled: what has not begun is left to others. */
   isLeaving = false;
 
   constructor(

@@ -16,6 +16,7 @@ export const fast = {
   leaseMs: 600_000,
   delaysMs: [20, 60],
   consumeRetryMs: 20,
+  redeclareMs: 1_000,
   confirmTimeoutMs: 5_000,
 } satisfies AmqpEventsOptions;
 

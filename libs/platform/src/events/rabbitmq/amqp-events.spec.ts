@@ -13,7 +13,7 @@ import type { Delivered, StoredEvent } from '../stored-event';
 import type { Subscription } from '../subscriptions';
 import { AmqpEvents, type AmqpEventsOptions } from './amqp-events';
 import { RabbitmqDeadLetters } from './rabbitmq.dead-letters';
-import { RabbitmqTransport } from './rabbitmq.transport';
+import { RabbitmqTransport, type RabbitmqTransportOptions } from './rabbitmq.transport';
 import { Topology } from './topology';
 
 let producer: TestDatabase;
@@ -36,7 +36,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();
   await broker.drop();
-  const tables = 'outbox, leases, inbox, redeliveries, effects RESTART IDENTITY';
+  const tables = 'outbox, published, leases, inbox, redeliveries, effects RESTART IDENTITY';
   await Promise.all([producer.admin(`TRUNCATE ${tables}`), consumer.admin(`TRUNCATE ${tables}`)]);
 });
 afterAll(async () => {
@@ -79,6 +79,17 @@ const letters = async (topology: Topology) => {
   const box = new RabbitmqDeadLetters(await connect(), topology);
   endings.push(() => Promise.resolve(box.close()));
   return box;
+};
+/** Delivers as after a sweep. */
+const opened = (connection: AmqpConnection, topology: Topology, options: RabbitmqTransportOptions = fast) => {
+  const transport = new RabbitmqTransport(connection, topology, { name: 'spec', restore: () => Promise.resolve(0) }, options);
+  return {
+    deliver: async (batch: readonly StoredEvent[]) => {
+      await transport.prepare();
+      return transport.deliver(batch);
+    },
+    close: () => transport.close(),
+  };
 };
 /** What a test does to the broker itself. */
 const onChannel = async <T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> => {
@@ -148,7 +159,7 @@ describe('an announcement', () => {
     const seen: string[] = [];
     const key = 'a\0b\ud800c';
     await start([subscription('see', (delivered) => Promise.resolve(seen.push(delivered.key ?? '')))]);
-    const transport = new RabbitmqTransport(await connect(), new Topology([]));
+    const transport = opened(await connect(), new Topology([]));
     const stored = { id: '1', name: 'thing.happened', key, data: { n: 1 }, trace: null, occurred_at: '' };
     await until(async () => (await transport.deliver([stored])).length === 1);
     await until(() => seen.length > 0);
@@ -172,7 +183,7 @@ describe('the transport', () => {
     const proxy = await startTcpProxy(broker.url);
     endings.push(() => proxy.close());
     await proxy.stop();
-    const transport = new RabbitmqTransport(await connect(proxy.through(broker.url)), new Topology([see], fast), fast);
+    const transport = opened(await connect(proxy.through(broker.url)), new Topology([see], fast));
     expect(await transport.deliver([stored(1)])).toEqual([]);
     await proxy.start();
     await until(async () => (await transport.deliver([stored(1)])).length === 1);
@@ -182,7 +193,7 @@ describe('the transport', () => {
   it('does not wait for ever on one that is silent', async () => {
     const proxy = await startTcpProxy(broker.url);
     endings.push(() => proxy.close());
-    const transport = new RabbitmqTransport(await connect(proxy.through(broker.url)), new Topology([see], fast), { confirmTimeoutMs: 100 });
+    const transport = opened(await connect(proxy.through(broker.url)), new Topology([see], fast), { confirmTimeoutMs: 100 });
     await until(async () => (await transport.deliver([stored(1)])).length === 1);
     proxy.freeze();
     expect(await transport.deliver([stored(2), stored(3)])).toEqual([]);
@@ -204,7 +215,7 @@ describe('the transport', () => {
     class Forgetful extends Topology {
       override async declare(): Promise<void> {}
     }
-    const transport = new RabbitmqTransport(await connect(), new Forgetful([see, { name: 'consumer.full', event: renamed }], fast), fast);
+    const transport = opened(await connect(), new Forgetful([see, { name: 'consumer.full', event: renamed }], fast));
     const batch = [stored(1, 'k'), renamed, stored(3, 'k'), stored(4), stored(5, 'other')];
     let taken: readonly StoredEvent[] = [];
     await until(async () => (taken = await transport.deliver(batch)).length > 0);
@@ -331,7 +342,7 @@ describe('a queue', () => {
     const topology = new Topology([subscription('kill', () => Promise.resolve())], fast);
     await onChannel(async (channel) => {
       await topology.declare(channel);
-      const transport = new RabbitmqTransport(await connect(), topology, fast);
+      const transport = opened(await connect(), topology);
       await until(
         async () =>
           (await transport.deliver([{ id: 'poison', name: 'thing.happened', key: null, data: {}, trace: null, occurred_at: '' }]))

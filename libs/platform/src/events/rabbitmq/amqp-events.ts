@@ -1,6 +1,7 @@
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { Database } from '../../database/database';
 import { Outbox } from '../outbox';
+import { Published } from '../published';
 import { Publisher, type PublisherOptions } from '../publisher';
 import { Runner, type RunnerOptions } from '../runner';
 import type { Subscription } from '../subscriptions';
@@ -10,7 +11,10 @@ import { Redelivery } from './redelivery';
 import { type ConsumerOptions, SubscriptionConsumer } from './subscription-consumer';
 import { type SubscriptionName, Topology, type TopologyOptions } from './topology';
 
-export interface AmqpEventsOptions extends RunnerOptions, PublisherOptions, TopologyOptions, RabbitmqTransportOptions, ConsumerOptions {}
+export interface AmqpEventsOptions extends RunnerOptions, PublisherOptions, TopologyOptions, RabbitmqTransportOptions, ConsumerOptions {
+  /** How long a published event is kept for a broker that loses its data; 15 minutes by default. */
+  readonly keepPublishedMs?: number;
+}
 
 /**
  * Events through RabbitMQ: for each domain with a database, a publisher to the broker; for each subscription of this process, a
@@ -34,11 +38,12 @@ export class AmqpEvents {
   ) {
     this.topology = new Topology(known, options);
     this.redelivery = new Redelivery(connection, this.topology, options.brokerTimeoutMs);
-    for (const database of databases.values()) {
-      const transport = new RabbitmqTransport(connection, this.topology, options);
+    for (const [name, database] of databases) {
+      const published = new Published(database, options.keepPublishedMs);
+      const transport = new RabbitmqTransport(connection, this.topology, { name, restore: () => published.restore() }, options);
       this.transports.push(transport);
       this.publishers.push(
-        new Publisher(database, new Outbox(database), transport, options),
+        new Publisher(database, new Outbox(database), transport, options, published),
         new LeftBehind(database, this.redelivery, options),
       );
     }

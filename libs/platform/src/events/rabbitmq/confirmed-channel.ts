@@ -21,10 +21,15 @@ export class ConfirmedChannel {
     private readonly timeoutMs = 5_000,
   ) {}
 
+  /** The open channel, if there is one. */
+  get usable(): OpenChannel | undefined {
+    return this.current?.isUsable === true ? this.current : undefined;
+  }
+
   /** What is published on it goes in the order of the calls. @throws BrokerUnavailable, after `timeoutMs` at the latest */
   async open(): Promise<OpenChannel> {
     if (this.isClosed) throw new BrokerUnavailable('the channel is closed');
-    if (this.current?.isUsable === true) return this.current;
+    if (this.usable !== undefined) return this.usable;
     // One attempt at a time, however long it takes: a silent broker must not be asked for a channel again and again.
     this.opening ??= this.openAnew().finally(() => (this.opening = undefined));
     return within(this.timeoutMs, this.opening);

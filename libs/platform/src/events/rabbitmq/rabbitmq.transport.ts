@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
+import type { ConfirmChannel } from 'amqplib';
 import type { StoredEvent, Transport } from '../stored-event';
 import { BrokerUnavailable, reasonOf } from './broker-unavailable';
 import { ConfirmedChannel, type OpenChannel } from './confirmed-channel';
@@ -15,9 +16,19 @@ export interface RabbitmqTransportOptions {
   readonly redeclareMs?: number;
 }
 
+/** Whose events it publishes, and what to do when the broker has lost those it has confirmed. */
+export interface Source {
+  readonly name: string;
+  /** Puts them back into the outbox. */
+  restore(): Promise<number>;
+}
+
 /**
  * Publishes to the exchange. An event is handed over when the broker has confirmed it and those of its key before it; one that comes
  * back as unroutable is, too, unless a subscription wants it and its queue is lost.
+ *
+ * A mark in the broker tells whether it is the one that has confirmed the events before: one that was replaced, or wiped, has no mark,
+ * and gets again what it may have lost.
  */
 export class RabbitmqTransport implements Transport {
   /** A later event would overtake those of its key that the broker did not take. */
@@ -28,37 +39,40 @@ export class RabbitmqTransport implements Transport {
   private readonly redeclareMs: number;
   private declaredAt = 0;
   private isAway = false;
+  private hasLostQueues = false;
 
   constructor(
     connection: AmqpConnection,
     private readonly topology: Topology,
+    private readonly source: Source,
     { maxUnconfirmed = 500, confirmTimeoutMs = 5_000, redeclareMs = 30_000 }: RabbitmqTransportOptions = {},
   ) {
     this.maxUnconfirmed = maxUnconfirmed;
     this.redeclareMs = redeclareMs;
-    const declare = async (channel: Parameters<Topology['declare']>[0]) => {
-      await topology.declare(channel);
-      this.declaredAt = performance.now();
-    };
-    this.channel = new ConfirmedChannel(connection, declare, confirmTimeoutMs);
+    this.channel = new ConfirmedChannel(connection, (channel) => this.setUp(channel), confirmTimeoutMs);
+  }
+
+  /** Only here a channel is opened, and so only here events come back to the outbox: before any later one is read. */
+  async prepare(): Promise<void> {
+    if (performance.now() - this.declaredAt > this.redeclareMs) this.channel.renew();
+    try {
+      await this.channel.open();
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailable)) throw error;
+      return this.sayAway(error);
+    }
+    if (this.isAway) this.logger.log('The broker takes events.');
+    this.isAway = false;
   }
 
   async deliver(batch: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
+    const channel = this.channel.usable;
     const taken: StoredEvent[] = [];
-    try {
-      if (performance.now() - this.declaredAt > this.redeclareMs) this.channel.renew();
-      const channel = await this.channel.open();
-      for (let from = 0; from < batch.length; from += this.maxUnconfirmed) {
-        const some = batch.slice(from, from + this.maxUnconfirmed);
-        const gone = await this.publish(channel, some);
-        taken.push(...gone);
-        if (gone.length < some.length) return taken;
-      }
-      if (this.isAway) this.logger.log('The broker takes events again.');
-      this.isAway = false;
-    } catch (error) {
-      if (!(error instanceof BrokerUnavailable)) throw error;
-      this.sayAway(error);
+    for (let from = 0; channel !== undefined && from < batch.length; from += this.maxUnconfirmed) {
+      const some = batch.slice(from, from + this.maxUnconfirmed);
+      const gone = await this.publish(channel, some);
+      taken.push(...gone);
+      if (gone.length < some.length) break;
     }
     return taken;
   }
@@ -67,11 +81,24 @@ export class RabbitmqTransport implements Transport {
     this.channel.close();
   }
 
+  private async setUp(channel: ConfirmChannel): Promise<void> {
+    await this.topology.declare(channel);
+    if ((await this.topology.lacksMark(channel, this.source.name)) || this.hasLostQueues) {
+      const restored = await this.source.restore();
+      if (restored > 0)
+        this.logger.warn(`The broker has lost its queues: the last ${restored} events of ${this.source.name} are published again.`);
+      await this.topology.mark(channel, this.source.name);
+      this.hasLostQueues = false;
+    }
+    this.declaredAt = performance.now();
+  }
+
   /** @returns those that were taken */
   private async publish(channel: OpenChannel, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
     const fates = await Promise.all(events.map((event) => this.publishOne(channel, event)));
     if (fates.includes('homeless')) {
       this.sayAway(new BrokerUnavailable('a queue is missing'));
+      this.hasLostQueues = true;
       this.channel.renew();
     }
     const unsafeKeys = new Set<string>();

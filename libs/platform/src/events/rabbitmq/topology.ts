@@ -1,4 +1,4 @@
-import type { Channel } from 'amqplib';
+import type { Channel, ConfirmChannel } from 'amqplib';
 
 /** What must be known of a subscription to keep events for it, whether or not this process has its handler. */
 export interface SubscriptionName {
@@ -55,6 +55,21 @@ export class Topology {
 
   queueOf(subscription: string): string {
     return `${this.prefix}.${subscription}`;
+  }
+
+  /** Its one message says that the broker still has what this source has published. */
+  markerOf(source: string): string {
+    return `${this.prefix}.from.${source}`;
+  }
+
+  /** @returns whether the mark is missing: the source is new to this broker, or the broker has lost everything */
+  async lacksMark(channel: Channel, source: string): Promise<boolean> {
+    return (await channel.assertQueue(this.markerOf(source), quorum({ 'x-max-length': 1 }))).messageCount === 0;
+  }
+
+  async mark(channel: ConfirmChannel, source: string): Promise<void> {
+    channel.publish('', this.markerOf(source), Buffer.of(), { persistent: true });
+    await channel.waitForConfirms();
   }
 
   /** Of one of our queues, also of one whose subscription is not known here. */

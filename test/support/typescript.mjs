@@ -1,6 +1,6 @@
 /**
- * `node --import ./test/support/typescript.mjs file.ts` runs TypeScript as jest does, for tests that need a process of their own to
- * kill.
+ * `node --require ./test/support/typescript.mjs file.ts` runs TypeScript as jest does: for tests that need a process of their own to
+ * kill, and for tools.
  */
 import { readFileSync } from 'node:fs';
 import Module from 'node:module';

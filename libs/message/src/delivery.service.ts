@@ -47,8 +47,8 @@ export class DeliveryService {
     return { messages, complete: messages.length < PAGE };
   }
 
-  async acknowledge(userId: string, messageId: string) {
-    const found = await this.store.acknowledge(userId, messageId, uuidv7());
+  async acknowledge(userId: string, key: string, messageId: string) {
+    const found = await this.store.acknowledge(userId, messageId, key, uuidv7());
     if (found) this.outbox.wake();
     return { found };
   }

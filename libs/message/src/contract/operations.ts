@@ -87,11 +87,14 @@ export const pending = command({
   timeoutMs: 5_000,
 });
 
-/** Take a message out of the caller's queue; it stays in the conversation. Not found: not his, acknowledged before, or expired. */
+/**
+ * Take a message out of the caller's queue; it stays in the conversation. Not found: not his, acknowledged before, or expired. Under
+ * the same key: the first answer.
+ */
 export const acknowledge = command({
   summary: "Take a message out of the caller's queue.",
   access: 'user',
-  repeatable: 'yes',
+  repeatable: 'by-key',
   input: z.object({ message_id: Uuid }),
   output: z.object({ found: z.boolean() }),
 });

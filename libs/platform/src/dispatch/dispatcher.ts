@@ -4,7 +4,7 @@ import type { Metrics } from '../telemetry/metrics';
 import { childOf, newTrace } from '../telemetry/trace';
 import type { Carrier } from './carrier';
 import { currentContext } from './context';
-import { AttemptTimedOut, isNotServed, mayRepeat, type NotServed, toAnswer } from './outcome';
+import { AttemptTimedOut, type Executed, executedBy, isNotServed, mayRepeat, toAnswer } from './outcome';
 import type { Home, Routes } from './routes';
 
 const MAX_DEPTH = 8;
@@ -44,6 +44,7 @@ export class Dispatcher {
     const home = this.homeOf(operation, context);
     const carrier = home === 'remote' ? this.carriers.remote : this.carriers.local;
     if (!carrier) throw Unavailable();
+    let executed: Executed = 'no';
     for (let attempt = 0; ; attempt++) {
       const started = performance.now();
       try {
@@ -53,9 +54,13 @@ export class Dispatcher {
       } catch (error) {
         const outcome = error instanceof DomainError ? error.code : isNotServed(error) ? 'not_served' : 'fault';
         this.metrics.observeCall(operation.name, home, outcome, (performance.now() - started) / 1000);
-        if (!isNotServed(error)) throw error;
-        const pauseMs = PAUSES_MS[attempt];
-        if (pauseMs === undefined || !mayRepeat(operation, error) || !hasTimeFor(context, pauseMs)) throw answerTo(operation, error);
+        const failed = executedBy(error);
+        if (!failed) throw error;
+        // Once it may have happened it stays so, whatever later attempts say.
+        if (failed === 'maybe') executed = 'maybe';
+        // A call inside that was not served has been tried again there.
+        const pauseMs = isNotServed(error) && mayRepeat(operation, error) ? PAUSES_MS[attempt] : undefined;
+        if (pauseMs === undefined || !hasTimeFor(context, pauseMs)) throw answerTo(operation, executed, error as Error);
         await pause(pauseMs);
       }
     }
@@ -82,9 +87,11 @@ function hasTimeFor(context: CallContext<Actor>, pauseMs: number): boolean {
   return context.deadline - Date.now() > 2 * pauseMs;
 }
 
-function answerTo(operation: Operation, failure: NotServed): DomainError {
-  const answer = toAnswer(operation, failure);
-  answer.cause = failure;
+/** The answer with its reason for the log. */
+function answerTo(operation: Operation, executed: Executed, failure: Error): DomainError {
+  const answer = toAnswer(operation, executed);
+  if (failure instanceof DomainError && failure.code === answer.code) return failure;
+  answer.cause = failure instanceof DomainError ? failure.cause : failure;
   return answer;
 }
 

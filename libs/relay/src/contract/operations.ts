@@ -28,12 +28,12 @@ export const pending = query({
   timeoutMs: 5_000,
 });
 
-/** Take a message out of the caller's queue. Any text is fine; `not_found` for what is not (or no longer) in it. */
+/** Take a message out of the caller's queue. Any text is fine; `not_found` for what is not (or no longer) in it. Under the same key: the first answer. */
 export const acknowledge = command({
   summary: "Take a message out of the caller's queue.",
   http: post('/relay/acknowledge'),
   access: 'user',
-  repeatable: 'yes',
+  repeatable: 'by-key',
   input: z.object({ message_id: Text({ max: 1_000 }) }),
   output: z.object({ success: z.literal(true), message_id: z.string(), status: z.enum(['deleted', 'not_found']) }),
 });

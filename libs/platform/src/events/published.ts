@@ -4,12 +4,15 @@ import type { Lease } from './lease';
 
 /** Rows that one statement moves or deletes. */
 const step = 5_000;
+const sweepIntervalMs = 60_000;
 
 /**
  * The events of one schema that a broker has confirmed, kept while they may still be in its queues: a broker that comes back empty gets
  * them again, and `inbox` makes that harmless.
  */
 export class Published {
+  private sweptAt = -Infinity;
+
   constructor(
     private readonly database: Database,
     /** An event that waits longer in a queue, because its subscriber is away or fails, is lost with the broker's data. */
@@ -41,13 +44,18 @@ export class Published {
     }
   }
 
-  /** Forgets the oldest that are older than is kept, a few thousand at a time. @returns how many */
+  /** Forgets those that are older than is kept; looks once a minute, however often it is called. @returns how many */
   async sweep(): Promise<number> {
-    const rows = await this.database.query(sql`
-      DELETE FROM published WHERE position IN (
-        SELECT position FROM (SELECT position, published_at FROM published ORDER BY position LIMIT ${step}) AS oldest
-        WHERE published_at < now() - ${this.keepMs} * interval '1 millisecond')
-      RETURNING position`);
-    return rows.length;
+    if (performance.now() - this.sweptAt < sweepIntervalMs) return 0;
+    this.sweptAt = performance.now();
+    for (let swept = 0; ;) {
+      const rows = await this.database.query(sql`
+        DELETE FROM published WHERE position IN (
+          SELECT position FROM (SELECT position, published_at FROM published ORDER BY position LIMIT ${step}) AS oldest
+          WHERE published_at < now() - ${this.keepMs} * interval '1 millisecond')
+        RETURNING position`);
+      swept += rows.length;
+      if (rows.length < step) return swept;
+    }
   }
 }

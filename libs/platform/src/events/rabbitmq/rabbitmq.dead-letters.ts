@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
-import type { Channel, ChannelModel, GetMessage } from 'amqplib';
+import type { Channel, GetMessage } from 'amqplib';
 import type { DeadLetter, DeadLetterBox } from '../dead-letters';
-import { BrokerUnavailable, within } from './broker-unavailable';
+import { BrokerUnavailable, openChannel, within } from './broker-unavailable';
 import { deadHeaders, Redelivery, undeliveredMessage } from './redelivery';
 import type { Topology } from './topology';
 
@@ -83,20 +83,18 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
   private async takeTurn(): Promise<Channel> {
     const until = performance.now() + this.timeoutMs;
     for (;;) {
-      const { connection } = this.connection.managedConnection;
-      const channel = connection && (await this.tryTurn(connection));
-      if (channel) return channel;
-      if (performance.now() > until)
-        throw new BrokerUnavailable(connection ? 'someone else reads the dead letters' : 'there is no connection');
+      const channel = await this.tryTurn();
+      if (channel !== undefined) return channel;
+      if (performance.now() > until) throw new BrokerUnavailable('there is no connection, or someone else reads the dead letters');
       await sleep(50);
     }
   }
 
   /** The exclusive consumer of the empty queue has the turn. The broker says no to others by closing their channel. */
-  private async tryTurn(connection: ChannelModel): Promise<Channel | undefined> {
+  private async tryTurn(): Promise<Channel | undefined> {
+    if (!this.connection.managedConnection.isConnected()) return undefined;
+    const channel = await openChannel(this.connection, this.timeoutMs);
     try {
-      const channel = await within(this.timeoutMs, connection.createChannel());
-      channel.on('error', () => undefined);
       await within(this.timeoutMs, this.topology.declare(channel));
       await within(
         this.timeoutMs,
@@ -105,6 +103,9 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
       return channel;
     } catch (error) {
       if ((error as { code?: unknown }).code === accessRefused) return undefined;
+      void Promise.resolve()
+        .then(() => channel.close())
+        .catch(() => undefined);
       throw new BrokerUnavailable('the dead letters cannot be read', { cause: error });
     }
   }

@@ -6,7 +6,7 @@ import { errorName } from '../redeliveries';
 import type { Runner } from '../runner';
 import type { Delivered } from '../stored-event';
 import type { Subscription } from '../subscriptions';
-import { BrokerUnavailable, reasonOf, within } from './broker-unavailable';
+import { openChannel, reasonOf, within } from './broker-unavailable';
 import { KeyedLanes } from './keyed-lanes';
 import { deliveredOf, NotAnEvent } from './message';
 import { type Redelivery, undeliveredMessage } from './redelivery';
@@ -97,13 +97,11 @@ export class SubscriptionConsumer {
 
   /** Until it is to leave or the channel ends. */
   private async consume(): Promise<void> {
-    const { connection } = this.parts.connection.managedConnection;
-    if (connection === undefined) throw new BrokerUnavailable('there is no connection');
-    const channel = await within(this.timeoutMs, connection.createChannel());
+    const channel = await openChannel(this.parts.connection, this.timeoutMs);
     const session = new Session(channel, () => this.wake());
     try {
       await within(this.timeoutMs, this.parts.topology.declareQueue(channel, this.subscription));
-      await within(this.timeoutMs, channel.prefetch(this.options.prefetch ?? 16));
+      await within(this.timeoutMs, channel.prefetch(this.options.prefetch ?? 32));
       const queue = this.parts.topology.queueOf(this.subscription.name);
       const receive = (message: ConsumeMessage | null) => (message === null ? session.end() : this.receive(session, message));
       const { consumerTag } = await within(this.timeoutMs, channel.consume(queue, receive));
@@ -113,7 +111,7 @@ export class SubscriptionConsumer {
       if (!session.hasEnded) await within(this.timeoutMs, channel.cancel(consumerTag));
       if (!session.hasEnded) await this.lanes.empty();
     } finally {
-      session.close();
+      await within(this.timeoutMs, session.close()).catch(() => undefined);
     }
   }
 
@@ -189,7 +187,6 @@ class Session {
     readonly channel: Channel,
     private readonly onEnd: () => void,
   ) {
-    channel.on('error', () => undefined); // the close that follows says all we need
     channel.once('close', () => this.end());
   }
 
@@ -209,11 +206,9 @@ class Session {
     }
   }
 
-  /** Not waited for: the broker may be silent. */
-  close(): void {
+  /** What was not acknowledged goes to other consumers. */
+  async close(): Promise<void> {
     this.end();
-    void Promise.resolve()
-      .then(() => this.channel.close())
-      .catch(() => undefined);
+    await this.channel.close();
   }
 }

@@ -1,12 +1,15 @@
 import type { DomainName } from '@banyan/domains';
 import type { Migration } from '@banyan/platform/database/data-source';
 import { Platform1763800000000 as AuthPlatform } from './auth/side/1763800000000-platform';
+import { Published1763800002000 as AuthPublished } from './auth/side/1763800002000-published';
 import { Accounts1763800000000 } from './auth/tables/1763800000000-accounts';
 import { RoutesAndInstances1763800000000 } from './host/side/1763800000000-routes-and-instances';
 import { Platform1763800000000 as MessagePlatform } from './message/side/1763800000000-platform';
 import { Deliveries1763800001000 } from './message/side/1763800001000-deliveries';
+import { Published1763800002000 as MessagePublished } from './message/side/1763800002000-published';
 import { Messages1763800000000 } from './message/tables/1763800000000-messages';
 import { Platform1763800000000 as UserPlatform } from './user/side/1763800000000-platform';
+import { Published1763800002000 as UserPublished } from './user/side/1763800002000-published';
 import { Profiles1763800000000 } from './user/tables/1763800000000-profiles';
 
 /**
@@ -14,8 +17,8 @@ import { Profiles1763800000000 } from './user/tables/1763800000000-profiles';
  * database. `side`: additional state, real tables on either. `host` is no domain: routes and instances, which every process shares.
  */
 export const migrations: Partial<Record<DomainName | 'host', { readonly tables: readonly Migration[]; readonly side: readonly Migration[] }>> = {
-  auth: { tables: [Accounts1763800000000], side: [AuthPlatform] },
-  user: { tables: [Profiles1763800000000], side: [UserPlatform] },
-  message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000] },
+  auth: { tables: [Accounts1763800000000], side: [AuthPlatform, AuthPublished] },
+  user: { tables: [Profiles1763800000000], side: [UserPlatform, UserPublished] },
+  message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000, MessagePublished] },
   host: { tables: [], side: [RoutesAndInstances1763800000000] },
 };

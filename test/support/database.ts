@@ -4,7 +4,7 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import { openDataSource, type Migration } from '@banyan/platform/database/data-source';
 import { Database, type DatabaseOptions } from '@banyan/platform/database/database';
 import { prepareDatabase } from '@banyan/platform/database/migrate';
-import { createPlatformTables, dropPlatformTables } from '@banyan/platform/database/side-tables';
+import { createPlatformTables, createPublishedTable, dropPlatformTables, dropPublishedTable } from '@banyan/platform/database/side-tables';
 
 /** The URL of a PostgreSQL superuser; specs make and drop databases of their own there. */
 export function serverUrl(): string {
@@ -27,11 +27,13 @@ export async function withClient<T>(config: string | ClientConfig, work: (client
 
 /** The platform's tables and nothing else. */
 export class PlatformTables1790000000000 {
-  up(runner: QueryRunner): Promise<void> {
-    return createPlatformTables(runner);
+  async up(runner: QueryRunner): Promise<void> {
+    await createPlatformTables(runner);
+    await createPublishedTable(runner);
   }
-  down(runner: QueryRunner): Promise<void> {
-    return dropPlatformTables(runner);
+  async down(runner: QueryRunner): Promise<void> {
+    await dropPublishedTable(runner);
+    await dropPlatformTables(runner);
   }
 }
 

@@ -63,3 +63,22 @@ const statements = [
    )`,
   'CREATE INDEX request_keys_expires_at ON request_keys (expires_at)',
 ];
+
+/** Events that a broker has confirmed, for as long as it might lose them. They can go back to the outbox, to the same position. */
+export async function createPublishedTable(runner: QueryRunner): Promise<void> {
+  await runner.query(`
+    CREATE TABLE published (
+      position     bigint PRIMARY KEY,
+      id           uuid NOT NULL,
+      name         text NOT NULL,
+      key          text,
+      payload      json NOT NULL,
+      trace        text,
+      created_at   timestamptz NOT NULL,
+      published_at timestamptz NOT NULL DEFAULT now()
+    ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000)`);
+}
+
+export async function dropPublishedTable(runner: QueryRunner): Promise<void> {
+  await runner.query('DROP TABLE published');
+}

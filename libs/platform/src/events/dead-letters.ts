@@ -13,8 +13,16 @@ export interface DeadLetter {
   readonly failed_at: string;
 }
 
+/** What is known of dead letters, wherever they lie. */
+export interface DeadLetterBox {
+  /** The oldest first. */
+  list(limit?: number): Promise<DeadLetter[]>;
+  /** Lets an event, or all, be tried again from the beginning, by each subscription that gave it up. @returns how many were */
+  replay(eventId: string | 'all'): Promise<number>;
+}
+
 /** The dead letters of one schema. */
-export class DeadLetters {
+export class DeadLetters implements DeadLetterBox {
   constructor(private readonly database: Database) {}
 
   /** The oldest first. */

@@ -2,7 +2,8 @@ import type { Database } from '../database/database';
 import { Lease } from './lease';
 import { LeasedLoop } from './leased-loop';
 import { Listener } from './listener';
-import type { Outbox } from './outbox';
+import type { Outbox, OutboxRow } from './outbox';
+import type { Published } from './published';
 import type { Transport } from './stored-event';
 
 export interface PublisherOptions {
@@ -33,6 +34,8 @@ export class Publisher {
     private readonly outbox: Outbox,
     private readonly transport: Transport,
     options: PublisherOptions = {},
+    /** Keeps them; without it they are deleted. */
+    private readonly published?: Published,
   ) {
     this.batchSize = options.batchSize ?? 500;
     this.lease = new Lease(database, 'outbox', options.leaseMs);
@@ -57,6 +60,8 @@ export class Publisher {
     if (isSweep) {
       this.position = 0;
       this.hasParked = false;
+      await this.published?.sweep();
+      await this.transport.prepare?.();
     }
     for (let batches = 0; batches < batchesPerRound && !this.loop.isStopping; batches++) {
       const rows = await this.outbox.after(this.position, this.batchSize);
@@ -66,19 +71,18 @@ export class Publisher {
       const { length } = rows;
       const taken = new Set((await this.transport.deliver(rows)).map(({ id }) => id));
       const gone = rows.filter(({ id }) => taken.has(id));
-      if (
-        gone.length > 0 &&
-        !(await this.outbox.remove(
-          gone.map((row) => row.id),
-          gone.map((row) => row.position),
-          this.lease,
-        ))
-      )
-        return;
+      if (gone.length > 0 && !(await this.remove(gone))) return;
       this.hasParked ||= gone.length < length;
+      if (this.hasParked && this.transport.mustTakeInOrder === true) return;
       this.position = rows[length - 1]?.position ?? this.position;
       if (length < this.batchSize) return;
     }
     this.loop.wake();
+  }
+
+  private remove(rows: readonly OutboxRow[]): Promise<boolean> {
+    const ids = rows.map(({ id }) => id);
+    const positions = rows.map(({ position }) => position);
+    return this.published === undefined ? this.outbox.remove(ids, positions, this.lease) : this.published.take(ids, positions, this.lease);
   }
 }

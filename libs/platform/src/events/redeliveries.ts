@@ -23,7 +23,7 @@ export class Redeliveries {
     const { state, delayMs } = this.fate(1);
     await this.database.query(sql`
       INSERT INTO redeliveries (subscription, event_id, event, state, attempts, next_at, error)
-      VALUES (${subscription}, ${event.id}, ${JSON.stringify(eventOf(event))}, ${state}, 1, now() + ${delayMs} * interval '1 millisecond', ${nameOf(error)})
+      VALUES (${subscription}, ${event.id}, ${JSON.stringify(eventOf(event))}, ${state}, 1, now() + ${delayMs} * interval '1 millisecond', ${errorName(error)})
       ON CONFLICT DO NOTHING`);
   }
 
@@ -44,7 +44,7 @@ export class Redeliveries {
   async failed({ subscription, id, attempt }: Delivered, error: unknown, lease: Lease): Promise<void> {
     const { state, delayMs } = this.fate(attempt);
     await this.database.query(sql`
-      UPDATE redeliveries SET state = ${state}, attempts = ${attempt}, error = ${nameOf(error)}, failed_at = now(),
+      UPDATE redeliveries SET state = ${state}, attempts = ${attempt}, error = ${errorName(error)}, failed_at = now(),
         next_at = now() + ${delayMs} * interval '1 millisecond'
       WHERE subscription = ${subscription} AND event_id = ${id} AND attempts = ${attempt - 1}
         AND EXISTS (SELECT FROM leases WHERE job = ${lease.job} AND epoch = ${lease.epoch})`);
@@ -64,7 +64,7 @@ function eventOf({ id, name, key, data, trace, occurred_at }: StoredEvent): Stor
 }
 
 /** An error's message may quote what a user wrote; its class and code do not. */
-function nameOf(error: unknown): string {
+export function errorName(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   return 'code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name;
 }

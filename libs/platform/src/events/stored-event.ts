@@ -23,6 +23,10 @@ export interface Delivered<E extends EventDefinition = EventDefinition> extends 
 
 /** Takes events to their subscribers. */
 export interface Transport {
+  /** Nothing may be given to it before what it left: the publisher then waits until its next sweep, which begins with that. */
+  readonly mustTakeInOrder?: boolean;
+  /** Called by the publisher that holds the lease when a sweep begins, before it reads the outbox. */
+  prepare?(): Promise<void>;
   /** @returns those that are safe elsewhere now and may leave the outbox; the others are given again later */
   deliver(batch: readonly StoredEvent[]): Promise<readonly StoredEvent[]>;
 }

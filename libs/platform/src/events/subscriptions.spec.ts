@@ -5,7 +5,7 @@ import { Test } from '@nestjs/testing';
 import { z } from 'zod';
 import { event } from '../contract/event';
 import type { Delivered } from './stored-event';
-import { discoverSubscriptions, On, Subscriber } from './subscriptions';
+import { discoverSubscriptions, knownSubscriptions, On, Subscriber } from './subscriptions';
 
 const happened = event('thing.happened', z.object({ n: z.number() }));
 const ended = event('thing.ended', z.object({}));
@@ -60,4 +60,29 @@ it('stops the start when two would share a name', async () => {
   await expect(discover([Effects, NotificationHandlers, Twin])).rejects.toThrow(
     'Two event handlers are called notification.tellThem: rename one.',
   );
+});
+
+it('knows what modules would subscribe to, through what they import, without making anything', async () => {
+  @Injectable()
+  class NeverMade {
+    constructor() {
+      throw new Error('made');
+    }
+
+    @On(ended)
+    async regret(): Promise<void> {}
+  }
+  @Module({ providers: [NotificationHandlers, { provide: 'value', useValue: 1 }] })
+  class Inner {}
+  @Module({ imports: [Inner, { module: class Dynamic {}, providers: [NeverMade] }] })
+  class Outer {}
+  const known = knownSubscriptions([Outer, Inner, { module: class Root {}, imports: [Outer], providers: [Loose] }], new MetadataScanner());
+  expect(known).toEqual([
+    { name: 'notification.tellThem', domain: 'notification', event: happened },
+    { name: 'NeverMade.regret', domain: undefined, event: ended },
+    { name: 'Loose.forget', domain: undefined, event: ended },
+  ]);
+  @Module({ providers: [Twin] })
+  class Another {}
+  expect(() => knownSubscriptions([Outer, Another], new MetadataScanner())).toThrow('Two event handlers are called notification.tellThem');
 });

@@ -1,4 +1,4 @@
-import { Injectable, SetMetadata, applyDecorators } from '@nestjs/common';
+import { type DynamicModule, Injectable, SetMetadata, type Type, applyDecorators } from '@nestjs/common';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { StartupError } from '../config/startup-error';
 import type { EventDefinition } from '../contract/event';
@@ -32,18 +32,67 @@ export function discoverSubscriptions(discovery: DiscoveryService, scanner: Meta
   const found = new Map<string, Subscription>();
   for (const { instance, metatype } of discovery.getProviders()) {
     if (!isObject(instance) || typeof metatype !== 'function') continue;
-    const prototype = Object.getPrototypeOf(instance) as Record<string, unknown>;
-    const domain = Reflect.getMetadata(SUBSCRIBER, metatype) as string | undefined;
-    for (const method of scanner.getAllMethodNames(prototype)) {
-      const handler = prototype[method] as (delivered: Delivered) => Promise<unknown>;
-      const event = Reflect.getMetadata(ON, handler) as EventDefinition | undefined;
-      if (event === undefined) continue;
-      const name = `${domain ?? metatype.name}.${method}`;
-      if (found.has(name)) throw new StartupError(`Two event handlers are called ${name}: rename one.`);
-      found.set(name, { name, domain, event, handle: (delivered) => handler.call(instance, delivered) });
+    const prototype = Object.getPrototypeOf(instance) as object;
+    for (const declared of declaredBy(metatype, scanner.getAllMethodNames(prototype), prototype)) {
+      refuseTwins(found, declared.name);
+      found.set(declared.name, { ...declared, handle: (delivered) => declared.handler.call(instance, delivered) });
     }
   }
   return [...found.values()];
+}
+
+/**
+ * The subscriptions that these modules would have, and those they import, without making an instance of anything: a process keeps
+ * events for handlers that only run elsewhere.
+ *
+ * @throws StartupError if two would share a name
+ */
+export function knownSubscriptions(modules: readonly (Type | DynamicModule)[], scanner: MetadataScanner): Omit<Subscription, 'handle'>[] {
+  const found = new Map<string, Omit<Subscription, 'handle'>>();
+  for (const provider of providersOf(modules)) {
+    const prototype = provider.prototype as object;
+    for (const { name, domain, event } of declaredBy(provider, scanner.getAllMethodNames(prototype), prototype)) {
+      refuseTwins(found, name);
+      found.set(name, { name, domain, event });
+    }
+  }
+  return [...found.values()];
+}
+
+interface Declared extends Omit<Subscription, 'handle'> {
+  readonly handler: (delivered: Delivered) => Promise<unknown>;
+}
+
+function declaredBy(provider: object & { name: string }, methods: readonly string[], prototype: object): Declared[] {
+  const domain = Reflect.getMetadata(SUBSCRIBER, provider) as string | undefined;
+  return methods.flatMap((method) => {
+    const handler = (prototype as Record<string, Declared['handler']>)[method] as Declared['handler'];
+    const event = Reflect.getMetadata(ON, handler) as EventDefinition | undefined;
+    return event === undefined ? [] : [{ name: `${domain ?? provider.name}.${method}`, domain, event, handler }];
+  });
+}
+
+/** The classes among the providers of modules and of what they import, each once. */
+function providersOf(modules: readonly (Type | DynamicModule)[]): Set<Type> {
+  const providers = new Set<Type>();
+  const seen = new Set<unknown>();
+  const visit = (entry: unknown): void => {
+    if (seen.has(entry)) return;
+    seen.add(entry);
+    const { module, ...dynamic } = (isObject(entry) ? entry : { module: entry }) as Partial<DynamicModule>;
+    if (typeof module !== 'function') return; // a forward reference or a promise of a module, of which nothing is known yet
+    for (const key of ['imports', 'providers'] as const) {
+      const all = [...((Reflect.getMetadata(key, module) as unknown[] | undefined) ?? []), ...(dynamic[key] ?? [])];
+      if (key === 'imports') all.forEach(visit);
+      else for (const provider of all) if (typeof provider === 'function') providers.add(provider as Type);
+    }
+  };
+  modules.forEach(visit);
+  return providers;
+}
+
+function refuseTwins(found: ReadonlyMap<string, unknown>, name: string): void {
+  if (found.has(name)) throw new StartupError(`Two event handlers are called ${name}: rename one.`);
 }
 
 function isObject(value: unknown): value is object {

@@ -1,0 +1,142 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
+import type { Channel, GetMessage } from 'amqplib';
+import type { DeadLetter, DeadLetterBox } from '../dead-letters';
+import { BrokerUnavailable, openChannel, within } from './broker-unavailable';
+import { deadHeaders, Redelivery, undeliveredMessage } from './redelivery';
+import type { Topology } from './topology';
+
+/** How the broker notes that it moved a message by itself. */
+interface Death {
+  readonly queue: string;
+  readonly reason: string;
+  readonly count: number;
+  readonly time?: { readonly value?: number };
+}
+
+/**
+ * The dead letters of all subscriptions, in their queue in the broker. One at a time looks at them, in all processes: while one holds
+ * the letters in his hand, another would not see them.
+ */
+export class RabbitmqDeadLetters implements DeadLetterBox {
+  private readonly redelivery: Redelivery;
+
+  constructor(
+    private readonly connection: AmqpConnection,
+    private readonly topology: Topology,
+    /** For each answer of the broker, and for another's turn. */
+    private readonly timeoutMs = 10_000,
+  ) {
+    this.redelivery = new Redelivery(connection, topology, timeoutMs);
+  }
+
+  /** The oldest first. Nothing is changed. @throws BrokerUnavailable */
+  list(limit = 100): Promise<DeadLetter[]> {
+    return this.alone(async (channel) => {
+      const letters: DeadLetter[] = [];
+      for (let message = await this.next(channel); message !== undefined; message = await this.next(channel)) {
+        letters.push(this.read(message));
+        if (letters.length === limit) break;
+      }
+      return letters.sort((a, b) => (a.failed_at < b.failed_at ? -1 : 1));
+    });
+  }
+
+  /**
+   * A letter leaves the queue when its subscription's has it. A crash in between replays it twice.
+   *
+   * @throws BrokerUnavailable: then some may have been replayed
+   */
+  replay(eventId: string | 'all'): Promise<number> {
+    return this.alone(async (channel) => {
+      let replayed = 0;
+      // Those that are there now: one that fails again at once must not go round and round.
+      const { messageCount } = await within(this.timeoutMs, channel.checkQueue(this.topology.deadQueue));
+      for (let seen = 0; seen < messageCount; seen++) {
+        const message = await this.next(channel);
+        if (message === undefined) break;
+        const letter = this.read(message);
+        if (eventId !== 'all' && letter.event_id !== eventId) continue;
+        await this.redelivery.now({ ...undeliveredMessage(message, letter.subscription), attempts: 0 });
+        channel.ack(message);
+        replayed++;
+      }
+      return replayed;
+    });
+  }
+
+  close(): void {
+    this.redelivery.close();
+  }
+
+  /** On a channel of its own, whose end gives back what was not acknowledged. */
+  private async alone<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+    const channel = await this.takeTurn();
+    try {
+      return await work(channel);
+    } finally {
+      await within(this.timeoutMs, channel.close()).catch(() => undefined);
+    }
+  }
+
+  /** Waits for the connection, which may just be made, and for whoever is reading. */
+  private async takeTurn(): Promise<Channel> {
+    const until = performance.now() + this.timeoutMs;
+    for (;;) {
+      const channel = await this.tryTurn();
+      if (channel !== undefined) return channel;
+      if (performance.now() > until) throw new BrokerUnavailable('there is no connection, or someone else reads the dead letters');
+      await sleep(50);
+    }
+  }
+
+  /** The exclusive consumer of the empty queue has the turn. The broker says no to others by closing their channel. */
+  private async tryTurn(): Promise<Channel | undefined> {
+    if (!this.connection.managedConnection.isConnected()) return undefined;
+    const channel = await openChannel(this.connection, this.timeoutMs);
+    try {
+      await within(this.timeoutMs, this.topology.declare(channel));
+      await within(
+        this.timeoutMs,
+        channel.consume(this.topology.deadLock, () => undefined, { exclusive: true }),
+      );
+      return channel;
+    } catch (error) {
+      if ((error as { code?: unknown }).code === accessRefused) return undefined;
+      void Promise.resolve()
+        .then(() => channel.close())
+        .catch(() => undefined);
+      throw new BrokerUnavailable('the dead letters cannot be read', { cause: error });
+    }
+  }
+
+  private async next(channel: Channel): Promise<GetMessage | undefined> {
+    return (await within(this.timeoutMs, channel.get(this.topology.deadQueue))) || undefined;
+  }
+
+  private read(message: GetMessage): DeadLetter {
+    const headers = (message.properties.headers ?? {}) as Record<string, unknown>;
+    const text = (name: string) => (typeof headers[name] === 'string' ? headers[name] : undefined);
+    const count = headers[deadHeaders.attempts];
+    const death = (headers['x-death'] as Death[] | undefined)?.[0];
+    const { subscription, id, name, attempts } = undeliveredMessage(
+      message,
+      text(deadHeaders.subscription) ?? this.ownerOf(message, death),
+    );
+    return {
+      subscription,
+      event_id: id,
+      event_name: name,
+      attempts: typeof count === 'number' ? count : attempts,
+      error: text(deadHeaders.error) ?? (death?.reason === 'delivery_limit' ? 'DeliveryLimit' : 'NoQueue'),
+      failed_at: text(deadHeaders.failedAt) ?? new Date((death?.time?.value ?? 0) * 1_000).toISOString(),
+    };
+  }
+
+  /** A letter that the broker made: from the subscription's queue, or on its way to one that did not exist. */
+  private ownerOf({ fields }: GetMessage, death: Death | undefined): string {
+    return death?.reason === 'delivery_limit' ? this.topology.subscriptionOf(death.queue) : fields.routingKey;
+  }
+}
+
+const accessRefused = 403;

@@ -18,7 +18,7 @@ export async function measureSending(programs, { rounds, seconds, requestsFile }
   };
 
   console.log('\nSending: warming up …');
-  const warm = await compare(programs, { ...load, rounds: 1, seconds: 5 }, settle);
+  const warm = await compare(programs, { ...load, rounds: 1, seconds: 10 }, settle);
   backlogs.length = 0;
   console.log(`Sending: ${CONNECTIONS} connections, ${rounds} rounds of ${seconds} s each …`);
   const full = await compare(programs, { ...load, rounds, seconds }, settle);

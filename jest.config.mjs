@@ -6,7 +6,7 @@ const swc = { ...JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'ut
 /** Specs stand beside the code; end-to-end tests in test/. Both talk to real servers whose addresses test/run.mjs puts into the environment. */
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/migrations', '<rootDir>/test', '<rootDir>/tools'],
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/migrations', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts', '**/*.e2e.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {

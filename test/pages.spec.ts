@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { scripts } from '../package.json';
 
 const root = join(__dirname, '..');
-const files = ['apps', 'docs', 'libs', 'migrations', 'test', 'tools'].flatMap((folder) =>
+const files = ['apps', 'docs', 'libs', 'migrations', 'test'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
 );
 const tests = files.filter((file) => /\.(spec|e2e)\.ts$/.test(file));
@@ -22,7 +22,7 @@ describe.each(pages)('%s', (page) => {
   it('names commands and tests that exist', () => {
     expect(all(/`npm run ([\w:-]+)/g, text).filter((script) => !Object.hasOwn(scripts, script))).toEqual([]);
     const paths = all(/`npm test -- ([^`]+)`/g, text).flatMap((words) =>
-      words.split(' ').filter((word) => /^(libs|test|tools|apps)\b/.test(word)),
+      words.split(' ').filter((word) => /^(libs|test|apps)\b/.test(word)),
     );
     expect(paths.filter((path) => !tests.some((file) => file.startsWith(path)))).toEqual([]);
   });

@@ -104,6 +104,11 @@ describe('the history checker', () => {
       expect(sentOnce().ends({ stays: [], queued: [one] }).faults).toEqual([['lost', 'one']]);
     });
 
+    it('one that was missing in its queue for a while', () => {
+      const story = sentOnce().then(pending('bob'), messages());
+      expect(story.ends({ stays: [one], queued: [one] }).faults).toEqual([['late', 'one']]);
+    });
+
     it('one that only one of the two can see', () => {
       const story = sentOnce().then(conversation('bob', 'ada'), messages());
       expect(story.ends({ stays: [one], queued: [one] }).faults).toEqual([['lost', 'one']]);

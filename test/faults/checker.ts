@@ -2,6 +2,7 @@ import type { Invocation, Seen, Step } from './history';
 
 /**
  * - `lost`: accepted (or seen by somebody) and not where it must be, or gone from a queue without an acknowledgement
+ * - `late`: accepted, acknowledged by nobody, and missing in an answer of its queue, though not for ever
  * - `doubled`: twice in one answer, or two messages for one key
  * - `invented`: seen without having been sent, by somebody it was not for, or altered
  * - `redelivered`: in a queue after its acknowledgement
@@ -9,7 +10,7 @@ import type { Invocation, Seen, Step } from './history';
  * - `refused`: the sender was told, each time, that nothing had happened, and it is there
  * - `unread`: the history does not show enough to judge the message
  */
-export type Fault = 'lost' | 'doubled' | 'invented' | 'redelivered' | 'reordered' | 'refused' | 'unread';
+export type Fault = 'lost' | 'late' | 'doubled' | 'invented' | 'redelivered' | 'reordered' | 'refused' | 'unread';
 
 export interface Violation {
   readonly fault: Fault;
@@ -62,7 +63,8 @@ export function check({ steps, settledAt }: { readonly steps: readonly Step[]; r
   checkRefused(sent, readings, report);
   checkConversations(sent, readings, settledAt, report);
   checkQueues(sent, readings, acknowledgements, settledAt, report);
-  return [...found.values()];
+  checkLate(sent, readings, acknowledgements, report);
+  return [...found.values()].filter(({ fault, key }) => fault !== 'late' || !found.has(`lost ${key}`));
 }
 
 type Report = (fault: Fault, key: string, text: string) => void;
@@ -223,5 +225,24 @@ function checkQueues(
         report('lost', key, `known at ${knownAt}, unknown to the first who acknowledged it at ${denied.began}`);
       }
     }
+  }
+}
+
+/** From the answer to its sender on, a message is in its queue until somebody acknowledges it. */
+function checkLate(
+  sent: ReadonlyMap<string, Sent>,
+  readings: readonly Reading[],
+  acknowledgements: ReadonlyMap<string, StepOf<'acknowledge'>[]>,
+  report: Report,
+): void {
+  const queues = readings.filter(({ step }) => step.asked.ask === 'pending');
+  for (const { key, to, id, attempts } of sent.values()) {
+    if (id === undefined) continue;
+    const acceptedAt = Math.min(...attempts.filter(({ answer }) => answer.told === 'accepted').map(({ ended }) => ended));
+    const firstAcknowledged = Math.min(...(acknowledgements.get(id) ?? []).map(({ began }) => began));
+    const missing = queues.find(
+      ({ step, contents }) => step.asked.user === to && step.began > acceptedAt && step.ended < firstAcknowledged && !contents.has(key),
+    );
+    if (missing) report('late', key, `accepted at ${acceptedAt}, not in the queue of ${to} at ${missing.step.began}`);
   }
 }

@@ -42,7 +42,9 @@ export class Load {
     this.random = new Random(options.seed);
     for (const { id } of accounts) this.partners.set(id, []);
     while (this.countConversations() < options.conversations) this.pair(this.random.of(accounts).id, this.random.of(accounts).id);
-    for (const { id } of accounts) if (this.partners.get(id)?.length === 0) this.pair(id, this.random.of(accounts).id);
+    accounts.forEach(({ id }, n) => {
+      if (this.partners.get(id)?.length === 0) this.pair(id, accounts.at(n - 1)!.id);
+    });
   }
 
   /** Registers the users; the load begins with `start`. */

@@ -38,7 +38,6 @@ describe('under load, Redis', () => {
       },
     });
     expect(verdict(after)).toEqual(clean(after));
-    expect(after.load.tally.unserved).toBe(0);
   });
 
   it('may be killed and come back with what it had', async () => {
@@ -51,7 +50,6 @@ describe('under load, Redis', () => {
       },
     });
     expect(verdict(after)).toEqual(clean(after));
-    expect(after.load.tally.unserved).toBe(0);
   });
 
   it('may come back with contents of long ago', async () => {
@@ -66,7 +64,6 @@ describe('under load, Redis', () => {
       },
     });
     expect(verdict(after)).toEqual(clean(after));
-    expect(after.load.tally.unserved).toBe(0);
   });
 
   it('may fall silent and wake up again', async () => {
@@ -79,7 +76,6 @@ describe('under load, Redis', () => {
       },
     });
     expect(verdict(after)).toEqual(clean(after));
-    expect(after.load.tally.unserved).toBe(0);
   });
 
   it('may be away until the load is over', async () => {

@@ -9,7 +9,7 @@ import { stopLeftover } from '@banyan/platform/embedded/postmaster';
 import { TEST_SECRET } from '../support/banyan';
 
 const program = join(__dirname, '../../dist/apps/server/src/main.js');
-const OUTPUT_LIMIT = 200_000;
+const OUTPUT_LIMIT = 10_000_000;
 
 /**
  * The program as a process of its own, which a test may kill, freeze and start again: on the same port, data and settings. Host or

@@ -10,7 +10,8 @@ import { authContract } from './contract';
 
 const placeholder = (username: string) => Buffer.from(`pubkey_${username}`).toString('base64');
 
-describe.each(dataHomes)('accounts, through their contract, in $name', ({ open }) => {
+/** The two forms of the legacy database differ in messages only. */
+describe.each(dataHomes.slice(0, 2))('accounts, through their contract, in $name', ({ open }) => {
   let home: DataHome;
   let house: House;
   const auth = (caller: string = 'system') => house.as(caller, authContract);

@@ -5,7 +5,6 @@ import type { Statement } from '@banyan/platform/database/sql';
 import { v7 as uuidv7 } from 'uuid';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { genericPlans } from '../../../test/support/plans';
-import { DeliveryService } from './delivery.service';
 import { DeliveryStore, type NewDelivery } from './delivery.store';
 import { MessageStore } from './message.store';
 
@@ -43,7 +42,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
   }
   const accept = async (more?: Partial<NewDelivery>) => (await store.accept([draftOf(more)]))[0]!;
   const pending = (limit = 100) => store.deliver(bob!, limit);
-  const acknowledge = (id: string, userId = bob!) => store.acknowledge(userId, id, uuidv7());
+  const acknowledge = (id: string, userId = bob!, key: string = randomUUID()) => store.acknowledge(userId, id, key, uuidv7());
   const expire = (id: string) =>
     home.admin(`UPDATE banyan_message.deliveries SET expires_at = now() - interval '1 microsecond' WHERE message_id = $1`, [id]);
   const events = (name: string) =>
@@ -180,6 +179,15 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
       expect(await events('message.delivered')).toEqual([{ payload: { message_id, sender_id: alice, recipient_id: bob }, key: bob }]);
     });
 
+    it('are found by every repeat of the request that took them, and announced once all the same', async () => {
+      const [{ message_id }, other] = [await accept(), await accept()];
+      const said = await Promise.all(Array.from({ length: 6 }, () => acknowledge(message_id, bob, 'this one')));
+      expect(said).toEqual(Array(6).fill(true));
+      expect(await acknowledge(message_id, alice, 'this one')).toBe(false);
+      expect(await acknowledge(other.message_id, alice, 'this one')).toBe(false);
+      expect(await events('message.delivered')).toHaveLength(1);
+    });
+
     it('are only those of the recipient', async () => {
       const { message_id } = await accept();
       expect(await acknowledge(message_id, alice)).toBe(false);
@@ -190,7 +198,9 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     it('are counted once, however many devices say so at once', async () => {
       const { message_id } = await accept();
       const other = new DeliveryStore(await home.another('message'));
-      const said = await Promise.all(Array.from({ length: 12 }, (_, n) => (n % 2 ? other : store).acknowledge(bob!, message_id, uuidv7())));
+      const said = await Promise.all(
+        Array.from({ length: 12 }, (_, n) => (n % 2 ? other : store).acknowledge(bob!, message_id, randomUUID(), uuidv7())),
+      );
       expect(said.filter(Boolean)).toHaveLength(1);
       expect(await events('message.delivered')).toHaveLength(1);
     });
@@ -252,7 +262,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
       accepted.flatMap(({ message_id: id }, n) => [
         fetch(n),
         database.transaction((tx) => new MessageStore(database).erase(tx, id)).then(() => gone.add(id)),
-        new DeliveryStore(other).acknowledge(bob!, id, uuidv7()).then((found) => {
+        new DeliveryStore(other).acknowledge(bob!, id, randomUUID(), uuidv7()).then((found) => {
           if (found) acknowledged++;
           gone.add(id);
         }),
@@ -279,7 +289,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
         for (let round = 0; round < 10; round++) {
           const messages = await device.deliver(bob!, 100);
           expect(messages.map(({ position }) => position)).toEqual(messages.map(({ position }) => position).sort((a, b) => a - b));
-          await device.acknowledge(bob!, accepted[10 * n + round]!.message_id, uuidv7());
+          await device.acknowledge(bob!, accepted[10 * n + round]!.message_id, randomUUID(), uuidv7());
         }
       }),
     );
@@ -304,43 +314,8 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     expect(deliver).toMatch(/(Index Scan using|Bitmap Index Scan on) deliveries_pkey/);
     expect(deliver).toMatch(/Index Scan using messages_pkey/);
     expect(deliver).not.toMatch(/Seq Scan/);
-    expect(await plan((d) => new DeliveryStore(d).acknowledge('', '', ''))).toMatch(/Index Scan using deliveries_pkey/);
+    expect(await plan((d) => new DeliveryStore(d).acknowledge('', '', '', ''))).toMatch(/Index Scan using deliveries_pkey/);
     expect(await plan((d) => new DeliveryStore(d).dropExpired())).toMatch(/(Index Scan using|Bitmap Index Scan on) deliveries_expires_at/);
-  });
-
-  describe('accepted together', () => {
-    const accepting = () => new DeliveryService(store, home.databases.of('message').outbox);
-    const send = (service: DeliveryService, more: Partial<NewDelivery> = {}) => {
-      const { id: _i, sender_id, key, event_id: _e, trace: _t, body_hash: _b, ...draft } = draftOf(more);
-      return service.accept(sender_id, key, { ...draft, signatures: null, media_refs: null });
-    };
-
-    it('have one whose key stood for something else refused, and all others accepted', async () => {
-      const service = accepting();
-      await send(service, { key: 'taken', encrypted_content: 'before' });
-      const sent = await Promise.allSettled([send(service), send(service), send(service, { key: 'taken' }), send(service), send(service)]);
-      expect(sent.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
-      expect(sent[2]).toMatchObject({ reason: { code: 'idempotency_key_reused' } });
-      expect(await countMessages()).toBe(5);
-    });
-
-    it.each([null, 0, undefined])('wait for a week if their life is %s', async (ttl_days) => {
-      const { created_at, expires_at } = await send(accepting(), { ttl_days: ttl_days as number });
-      const [{ days } = { days: 0 }] = await home.admin<{ days: number }>(
-        'SELECT extract(day FROM $2::timestamptz - $1::timestamptz)::int AS days',
-        [created_at, expires_at],
-      );
-      expect(days).toBe(7);
-    });
-
-    it('fall back one by one where the database knows that one recipient is not there', async () => {
-      const service = accepting();
-      const sent = await Promise.allSettled([send(service), send(service), send(service, { recipient_id: randomUUID() }), send(service)]);
-      const bad = home.isLegacy ? 'rejected' : 'fulfilled'; // own tables have no foreign keys: who there is, `user` knows
-      expect(sent.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', bad, 'fulfilled']);
-      if (home.isLegacy) expect(sent[2]).toMatchObject({ reason: { code: 'message.recipient_not_found' } });
-      expect((await pending()).map(({ position }) => position)).toHaveLength(3);
-    });
   });
 });
 

@@ -47,6 +47,19 @@ describe.each(keyValueStores)('the index of a queue, $keyvalueName,', ({ openKey
     await index.remove(ada, []);
   });
 
+  it('is asked for again after ten minutes: what was missed while the store was away for long is found then', async () => {
+    await loaded('a');
+    const later = Date.now() + 600_001;
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => later);
+    try {
+      expect(await index.find(ada)).toBeUndefined();
+      await loaded('a', 'missed');
+      expect(await index.find(ada)).toEqual(['a', 'missed']);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
   it.each(['wipe', 'restart'] as const)('knows nothing after a %s', async (loss) => {
     await loaded('a');
     store[loss]();
@@ -73,6 +86,22 @@ describe.each(keyValueStores)('the index of a queue, $keyvalueName,', ({ openKey
     await index.load(second, [{ id: 'b', position: 2 }]);
     expect(await index.find(ada)).toEqual(['a', 'b']);
   });
+
+  it.each([1, 2])(
+    'knows nothing after a message has missed a store that was away for %d commands and has kept everything',
+    async (away) => {
+      await loaded();
+      const loading = await index.beginLoading(ada);
+      store.failNext(away);
+      await expect(index.add(ada, 'missed', 1)).rejects.toThrow('disconnected');
+      if (away > 1) await expect(index.find(ada)).rejects.toThrow('disconnected');
+      expect(await index.find(ada)).toBeUndefined();
+      await index.load(loading, []); // by somebody who asked the database before
+      expect(await index.find(ada)).toBeUndefined();
+      await loaded('missed');
+      expect(await index.find(ada)).toEqual(['missed']);
+    },
+  );
 
   it('is of one user', async () => {
     await loaded('a');

@@ -5,6 +5,10 @@ import { Injectable } from '@nestjs/common';
 
 /** Long enough for a session, short enough that the queues of those who left do not stay in memory. */
 const TTL_MS = 3_600_000;
+/** So long a loading is believed. What no event could repair, in a long outage of the store, is found after that at the latest. */
+const BELIEVED_MS = 600_000;
+/** Of how many users it is remembered that their index is behind; beyond that the event of the message has to do. */
+const MAX_BEHIND = 100_000;
 /** Two members that sort before every message: positions begin at 1, and a loading has a negative number as its score. */
 const BEGUN = 'begun';
 const LOADED = 'loaded';
@@ -12,6 +16,7 @@ const LOADED = 'loaded';
 /** One attempt to fill an index: which one, and the number that its marks carry. */
 export interface Loading {
   readonly key: string;
+  /** When it began, as a negative number (so that it sorts first), with three digits that tell it from others of its millisecond. */
   readonly mark: number;
 }
 
@@ -26,10 +31,18 @@ export interface Loading {
  */
 @Injectable()
 export class QueueIndex {
+  /** Users whose index has missed a message that this process accepted: a store that was only silent still says that it is loaded. */
+  private readonly behind = new Set<string>();
+
   constructor(@InjectKeyValue() private readonly keyvalue: KeyValue) {}
 
   async add(userId: string, messageId: string, position: number): Promise<void> {
-    await this.keyvalue.sortedAdd(this.key(userId), [{ member: messageId, score: position }], TTL_MS);
+    try {
+      await this.keyvalue.sortedAdd(this.key(userId), [{ member: messageId, score: position }], TTL_MS);
+    } catch (error) {
+      this.markBehind(userId);
+      throw error;
+    }
   }
 
   async remove(userId: string, messageIds: readonly string[]): Promise<void> {
@@ -38,15 +51,17 @@ export class QueueIndex {
 
   /** The ids that wait, or undefined if the index does not know. */
   async find(userId: string): Promise<string[] | undefined> {
+    if (this.behind.has(userId)) await this.unload(userId);
     const entries = await this.keyvalue.sortedRange(this.key(userId), {});
     const marks = new Map(entries.slice(0, 2).map(({ member, score }) => [member, score]));
     const begun = marks.get(BEGUN);
-    return begun !== undefined && begun === marks.get(LOADED) ? entries.slice(2).map(({ member }) => member) : undefined;
+    const isLoaded = begun !== undefined && begun === marks.get(LOADED) && -begun / 1_000 > Date.now() - BELIEVED_MS;
+    return isLoaded ? entries.slice(2).map(({ member }) => member) : undefined;
   }
 
   /** Before the database is asked for the queue. */
   async beginLoading(userId: string): Promise<Loading> {
-    const loading = { key: this.key(userId), mark: -randomInt(1, 2 ** 47) };
+    const loading = { key: this.key(userId), mark: -(Date.now() * 1_000 + randomInt(1_000)) };
     await this.keyvalue.sortedAdd(loading.key, [{ member: BEGUN, score: loading.mark }], TTL_MS);
     return loading;
   }
@@ -55,6 +70,21 @@ export class QueueIndex {
   async load({ key, mark }: Loading, queue: readonly { readonly id: string; readonly position: number }[]): Promise<void> {
     const entries = queue.map(({ id, position }) => ({ member: id, score: position }));
     await this.keyvalue.sortedAdd(key, [{ member: LOADED, score: mark }, ...entries], TTL_MS);
+  }
+
+  private markBehind(userId: string): void {
+    if (this.behind.size < MAX_BEHIND) this.behind.add(userId);
+  }
+
+  /** For every process; a loading that is under way does not count either. */
+  private async unload(userId: string): Promise<void> {
+    this.behind.delete(userId); // first: a message that is missed from here on marks it again
+    try {
+      await this.keyvalue.sortedRemove(this.key(userId), [BEGUN, LOADED]);
+    } catch (error) {
+      this.markBehind(userId);
+      throw error;
+    }
   }
 
   private key(userId: string): string {

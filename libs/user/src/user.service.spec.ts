@@ -3,7 +3,8 @@ import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { type House, startHouse } from '../../../test/support/house';
 import { userContract } from './contract';
 
-describe.each(dataHomes)('users, through their contract, in $name', ({ open }) => {
+/** The two forms of the legacy database differ in messages only. */
+describe.each(dataHomes.slice(0, 2))('users, through their contract, in $name', ({ open }) => {
   let home: DataHome;
   let house: House;
   let ada: string;

@@ -145,13 +145,13 @@ describe.each(dataHomes)('profiles in $name', ({ open }) => {
     await home.admin('ANALYZE');
     const client = await home.client('user');
     const plan = (ask: Parameters<typeof genericPlans>[1]) => genericPlans(client, ask);
-    const byId = await Promise.all([
+    const byId = [
       await plan((d) => new UserStore(d).find('')),
       await plan((d) => new UserStore(d).exist([])),
       await plan((d, tx) => new UserStore(d).lockKeys(tx, '')),
       await plan((d, tx) => new UserStore(d).updateKeys(tx, '', [])),
       await plan((d) => new UserStore(d).updateKeyBackup('', '')),
-    ]);
+    ];
     for (const lines of byId) expect(lines).toMatch(/((Index|Index Only) Scan using|Bitmap Index Scan on) (users|user_profiles)_pkey/);
     expect(await plan((d) => new UserStore(d).findByEmail(''))).toMatch(
       /(Index Scan using|Bitmap Index Scan on) (users_email_key|idx_users_email|user_profiles_email)/,

@@ -51,7 +51,7 @@ it('has each route, and nothing that is internal', () => {
     ['post', '/api/v1/shop/{id}', 'shop.buy'],
     ['delete', '/api/v1/shop/{id}', 'shop.drop'],
   ]);
-  expect(document).toMatchObject({ servers: [{ url: 'https://chat.example' }], tags: [{ name: 'shop' }] });
+  expect(document).toMatchObject({ servers: [{ url: '/' }, { url: 'https://chat.example' }], tags: [{ name: 'shop' }] });
 });
 
 it('puts arguments where they are read', () => {

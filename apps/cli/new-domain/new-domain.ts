@@ -7,7 +7,7 @@ import { picture } from '../picture';
  * `npm run new-domain -- calendar`: a room in libs/ made from template/ (which has the shape of the repository), with one operation
  * that is served and tested, and its line in each of the three tables that name the domains.
  */
-const root = join(__dirname, '../..');
+const root = join(__dirname, '../../..');
 const template = join(__dirname, 'template');
 
 const ENTRY: DomainEntry = { owns: 'nothing yet', calls: [] };

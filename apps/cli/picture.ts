@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type DomainEntry, domains } from '@banyan/domains';
 
 /** `npm run picture` writes docs/architecture.svg, which the README shows, from libs/domains.ts. */
-export const pictureFile = join(__dirname, '../docs/architecture.svg');
+export const pictureFile = join(__dirname, '../../docs/architecture.svg');
 
 const CARD = { width: 148, height: 82, gap: 20 };
 const MARGIN = 40;

@@ -96,7 +96,9 @@ function readSettings() {
   }
 }
 
-const makeSecret = () => randomBytes(48).toString('base64url');
+function makeSecret() {
+  return randomBytes(48).toString('base64url');
+}
 
 async function freeOrRefused(port) {
   if (await isPortFree(port)) return port;
@@ -124,7 +126,9 @@ function program(name, settings, port, width) {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
-    for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => line.trim() && say(line));
+    // Log lines; where things are, we say for all of them.
+    createInterface(child.stdout).on('line', (line) => line.startsWith('{') && say(line));
+    createInterface(child.stderr).on('line', say);
     closed = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         resolve();
@@ -136,9 +140,11 @@ function program(name, settings, port, width) {
   let pauseMs = 0;
   const again = async (reason, livedMs) => {
     pauseMs = livedMs > STABLE_MS ? 0 : Math.min(pauseMs * 2 || 1_000, LONGEST_PAUSE_MS);
-    say(`ended (${reason}); starting it again${pauseMs > 0 ? ` in ${pauseMs / 1000} s` : ''}`);
+    say(`ended (${reason})${pauseMs > 0 ? `; starts again in ${pauseMs / 1000} s` : ''}`);
     await delay(pauseMs, undefined, { signal: interrupted }).catch(() => undefined);
-    if (!interrupted.aborted) launch();
+    if (interrupted.aborted) return;
+    launch();
+    say(`started again, pid ${child.pid}`);
   };
 
   return {

@@ -10,7 +10,7 @@ import jwt from 'jsonwebtoken';
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 
-import './end-with-parent.mjs';
+import '../support/end-with-parent.mjs';
 
 /** As many as each of Banyan's domains has (POOL_SIZE). */
 const pool = new pg.Pool({ connectionString: process.argv[2], max: 8 });

@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
 
-import './end-with-parent.mjs';
+import '../support/end-with-parent.mjs';
 import { keepPace } from './pace.mjs';
 
 const { url, seconds, connections, requestsFile, perSecond } = JSON.parse(process.argv[2]);

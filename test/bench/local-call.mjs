@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 import { root } from '../../apps/server/install.mjs';
 import { draftFor } from './data.mjs';
-import './end-with-parent.mjs';
+import '../support/end-with-parent.mjs';
 
 const BATCHES = 300;
 const CALLS = 500;

@@ -21,7 +21,7 @@ const running = new Set();
 export async function startBanyan(env, { cwd, nodeOptions = [] }) {
   const port = await freePort();
   const started = performance.now();
-  const program = start([...nodeOptions, '--import', join(here, 'end-with-parent.mjs'), mainFile], {
+  const program = start([...nodeOptions, '--import', join(here, '../support/end-with-parent.mjs'), mainFile], {
     cwd,
     env: { PORT: port, RATE_LIMITS: 'off', LOG_LEVEL: 'warn', ...env },
     stdout: 'ignore',

@@ -19,7 +19,7 @@ export interface ServerProcess {
 /**
  * Starts the server with these settings and nothing from this process's environment that could be one; it picks a free port.
  *
- * @param script instead of the compiled server: TypeScript that prints `API    <url>/api/v1` when it is ready
+ * @param script instead of the compiled server: TypeScript that prints `API    <url>` when it is ready
  */
 export async function startServerProcess(
   environment: Readonly<Record<string, string>>,
@@ -39,7 +39,7 @@ export async function startServerProcess(
   const url = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).on('line', (line) => {
       said.push(`${line}\n`);
-      const [, found] = /API\s+(http:\S+)\/api\/v1/.exec(line) ?? [];
+      const [, found] = /(?:API|probes at)\s+(http:\/\/[^/\s]+)/.exec(line) ?? [];
       if (found) resolve(found);
     });
     void exited.then(() => reject(new Error(`The server did not start:\n${said.join('')}`)));

@@ -52,13 +52,27 @@ export async function startServices({ names = services.map(({ name }) => name), 
     await stop();
     throw failure.reason;
   }
-  const addresses = wanted.map((service) => {
-    const record = read(file).services[service.name];
-    return { [service.setting]: service.url(record), ...service.more?.(record) };
-  });
-  const settings = Object.assign({}, ...addresses);
+  const settings = addressesOf(read(file), wanted);
   const env = Object.fromEntries(Object.entries(settings).map(([name, url]) => [`TEST_${name}`, url]));
   return { settings, env: { ...env, TEST_SERVICES_FILE: file }, stop };
+}
+
+/** @returns the settings of servers that another process keeps running in `folder`; undefined when there is none */
+export function runningServices(folder) {
+  const state = read(join(folder, 'services.json'));
+  if (!state || !isAlive(state.owner)) return undefined;
+  const running = services.filter(({ name }) => isRunning(state.services[name]));
+  return addressesOf(state, running);
+}
+
+const isRunning = (record) => record !== undefined && (record.container !== undefined || (record.process && isAlive(record.process)));
+
+function addressesOf({ services: records }, wanted) {
+  const addresses = wanted.map((service) => {
+    const record = records[service.name];
+    return { [service.setting]: service.url(record), ...service.more?.(record) };
+  });
+  return Object.assign({}, ...addresses);
 }
 
 /** Take the folder, ending what a dead run left in it. */

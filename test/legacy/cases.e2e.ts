@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { startTestServer } from '../support/banyan';
+import { type Placement, placements, startPlaced, strayed } from '../support/placements';
 import { startServerProcess } from '../support/server-process';
 import { homelessCases, servedCases } from './sections';
 
 interface StartedServer {
   readonly url: string;
+  /** Calls that were made elsewhere than its name says. */
+  strayed?(): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -32,6 +35,15 @@ async function withRedis(): Promise<StartedServer> {
   return { url: server.url, stop: () => server.close() };
 }
 
+async function placed(placement: Placement): Promise<StartedServer> {
+  const deployment = await startPlaced(placement);
+  return {
+    url: deployment.url,
+    strayed: () => strayed(deployment, placement),
+    stop: () => deployment.remove(),
+  };
+}
+
 /** The outcome of each case, in order: `ok`, or what was wrong. */
 async function runCases(url: string): Promise<string[]> {
   const file = join(folder, 'cases.json');
@@ -51,9 +63,10 @@ it('every recorded case belongs to a section', () => {
   expect(homelessCases).toEqual([]);
 });
 
-describe.each([
+describe.each<[string, () => Promise<StartedServer>]>([
   ['the embedded default', embedded],
   ['PostgreSQL and Redis', withRedis],
+  ...placements.map((placement): [string, () => Promise<StartedServer>] => [placement.name, () => placed(placement)]),
 ])('the legacy contract on %s', (_name, start) => {
   let server: StartedServer | undefined;
   let outcomes: string[];
@@ -65,8 +78,9 @@ describe.each([
 
   afterAll(() => server?.stop());
 
-  it('has been judged case by case', () => {
+  it('has been judged case by case', async () => {
     expect(outcomes).toHaveLength(servedCases.length);
+    expect(await server!.strayed?.()).toEqual(server!.strayed && []);
   });
 
   it.each(servedCases.map(({ name }, i) => [name, i] as const))('%s', (_case, i) => {

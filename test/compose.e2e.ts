@@ -5,7 +5,7 @@ import { readCompose } from './support/compose';
 import { register } from './support/people';
 import { createTestBroker, type TestBroker } from './support/rabbitmq';
 import { required } from './support/banyan';
-import { type ServerProcess, startServerProcess } from './support/server-process';
+import { ServerProcess } from './support/server-process';
 import { until } from './support/until';
 
 /** The processes of docker-compose.yml, started by hand with what it says to them; only the addresses of the servers are those of the tests. */
@@ -17,7 +17,7 @@ beforeAll(async () => {
   broker = await createTestBroker();
 });
 afterAll(async () => {
-  await Promise.all(running.map((each) => each.stop()));
+  await Promise.all(running.map((each) => each.remove()));
   await broker.drop();
   const client = new Client({ connectionString: required('TEST_DATABASE_URL') });
   await client.connect();
@@ -55,7 +55,7 @@ const secrets = { jwt: randomBytes(48).toString('base64'), carrier: randomBytes(
 
 async function start(service: string): Promise<ServerProcess> {
   // As in a container it listens on every address; a port of its own instead of the container's 8000.
-  const started = await startServerProcess({ ...environmentOf(service), PORT: '0' });
+  const started = await ServerProcess.start(environmentOf(service));
   running.push(started);
   return started;
 }

@@ -7,7 +7,7 @@ import { Database } from '@banyan/platform/database/database';
 import { openDataSource } from '@banyan/platform/database/data-source';
 import { reachOf } from '@banyan/platform/host/route-table';
 import type { DataSource } from 'typeorm';
-import { ServerProcess } from '../faults/server-process';
+import { ServerProcess } from './server-process';
 import { dropDatabases, freshEnvironment } from './banyan';
 import { createTestBroker, type TestBroker } from './rabbitmq';
 import { until } from './until';

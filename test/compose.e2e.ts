@@ -10,6 +10,7 @@ import { until } from './support/until';
 
 /** The processes of docker-compose.yml, started by hand with what it says to them; only the addresses of the servers are those of the tests. */
 const run = `compose_${randomBytes(4).toString('hex')}`;
+const secrets = { jwt: randomBytes(48).toString('base64'), carrier: randomBytes(48).toString('base64') };
 const running: ServerProcess[] = [];
 let broker: TestBroker;
 
@@ -51,8 +52,6 @@ function environmentOf(service: string): Record<string, string> {
   );
 }
 
-const secrets = { jwt: randomBytes(48).toString('base64'), carrier: randomBytes(48).toString('base64') };
-
 async function start(service: string): Promise<ServerProcess> {
   // As in a container it listens on every address; a port of its own instead of the container's 8000.
   const started = await ServerProcess.start(environmentOf(service));
@@ -72,6 +71,6 @@ it('starts as written: host and worker are ready, and a call goes from one to th
   });
   expect(moved.out).toContain('All 2 processes follow it.');
   await register(host.url, 'compose');
-  const calls = await (await fetch(`${worker.url}/metrics`)).text();
-  expect(calls).toMatch(/^banyan_calls_total\{.*user\..*\} [1-9]/m);
+  const calls = await (await fetch(`${host.url}/metrics`)).text();
+  expect(calls).toMatch(/^banyan_calls_total\{operation="user\.\w+",home="remote",outcome="ok"\} [1-9]/m);
 });

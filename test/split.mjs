@@ -191,7 +191,7 @@ Banyan is up in ${programs.length} processes (${seconds.toFixed(1)} s).
 ${lines.join('\n')}
   ${'data'.padEnd(width)}  ${folder}
 
-All work is in the host until you move it. In another terminal, in this folder:
+Work is in the host until you move it, and then stays where you moved it. In another terminal, in this folder:
   export $(cat .services/split.env)
   npx banyan route
   npx banyan route message --remote 50%

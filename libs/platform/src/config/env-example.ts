@@ -5,8 +5,11 @@ const head = `# Settings of Banyan. Copy this file to .env and uncomment what yo
 `;
 
 /** Not Banyan's, but of docker-compose.yml, which reads the same file. */
-const compose = `# For docker compose only: the password of its PostgreSQL servers. It also needs JWT_SECRET_KEY.
+const compose = `# For docker compose only: the passwords of its PostgreSQL servers, of RabbitMQ and of the object store (the last two of letters and digits:
+# \`openssl rand -hex 24\`). It also needs JWT_SECRET_KEY and CARRIER_KEY.
 #POSTGRES_PASSWORD=
+#RABBITMQ_PASSWORD=
+#S3_PASSWORD=
 `;
 
 /** The text of \`.env.example\`, generated so that it cannot drift from the table: `banyan settings --example > .env.example`. */

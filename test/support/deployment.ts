@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { domainNames, type DomainName } from '@banyan/domains';
 import { RouteService } from '@banyan/migration/routes/route.service';
+import { type DatabaseName, settingOf } from '@banyan/platform/config/databases';
 import { loadSettings } from '@banyan/platform/config/settings';
 import type { Settings } from '@banyan/platform/config/table';
 import { Database } from '@banyan/platform/database/database';
@@ -73,6 +74,11 @@ export class Deployment {
     const to = { remote, local: 100 - remote, legacy: 0 };
     const { version } = await this.operator.routes.change({ domain, to, by: 'test', why: 'a flip', force: true });
     return version;
+  }
+
+  /** Where a database of it is, as the superuser. */
+  databaseUrl(name: DatabaseName): string {
+    return this.environment[settingOf(name)]!;
   }
 
   /** How often each place (local, remote, host) was asked for operations of a domain by the hosts that run. */

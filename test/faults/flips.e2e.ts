@@ -3,7 +3,7 @@ import { Deployment } from '../support/deployment';
 import { Load } from './load';
 import { Random } from './random';
 import { clean, verdict } from './scene';
-import type { ServerProcess } from './server-process';
+import type { ServerProcess } from '../support/server-process';
 import { eventsSettled } from './settled';
 
 jest.setTimeout(600_000);

@@ -2,11 +2,13 @@
  * The architecture as one table. Wiring (apps/server), the boundary test (.dependency-cruiser.cjs) and the picture in the
  * README are made from it.
  *
+ * - `owns`: what only this domain changes, in a few words for the picture.
  * - `schema`, `database`: where the domain's tables live. A domain without them keeps nothing that must survive.
  * - `tableSet`: the tables of one own database; they move between data homes together.
  * - `calls`: whose contracts this domain may import and call.
  */
 export interface DomainEntry {
+  readonly owns: string;
   readonly calls: readonly string[];
   readonly database?: string;
   readonly schema?: string;
@@ -14,11 +16,11 @@ export interface DomainEntry {
 }
 
 export const domains = {
-  auth: { calls: ['user'], database: 'auth_db', schema: 'banyan_auth', tableSet: 'identity' },
-  user: { calls: [], database: 'user_db', schema: 'banyan_user', tableSet: 'social' },
-  message: { calls: ['user'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
-  relay: { calls: ['user', 'message', 'websocket'] },
-  websocket: { calls: [] },
+  auth: { owns: 'accounts, sign-in', calls: ['user'], database: 'auth_db', schema: 'banyan_auth', tableSet: 'identity' },
+  user: { owns: 'profiles, public keys', calls: [], database: 'user_db', schema: 'banyan_user', tableSet: 'social' },
+  message: { owns: 'messages, deliveries', calls: ['user'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
+  relay: { owns: 'index of the queue', calls: ['user', 'message', 'websocket'] },
+  websocket: { owns: 'sockets, presence', calls: [] },
 } as const satisfies Record<string, DomainEntry>;
 
 export type DomainName = keyof typeof domains;

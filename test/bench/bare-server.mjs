@@ -1,15 +1,25 @@
-// What POST /relay/send costs at least: Fastify and pg, the token verified, the same rows in one prepared statement per request.
-// Run by bench.mjs: node bare-server.mjs DATABASE_URL SECRET
-import { randomUUID } from 'node:crypto';
+/**
+ * What the measured requests cost at least: Fastify and pg, the token verified, one prepared statement (two for /auth/me) per request.
+ * No limits, no validation, no look-up of caller or recipient, no key from the client, no index, no push, no events consumed.
+ *
+ *     node bare-server.mjs DATABASE_URL    JWT_SECRET_KEY in the environment; prints its port
+ */
+import { createSecretKey } from 'node:crypto';
 import Fastify from 'fastify';
 import jwt from 'jsonwebtoken';
 import pg from 'pg';
+import { v7 as uuidv7 } from 'uuid';
 
-const [url, secret] = process.argv.slice(2);
-const pool = new pg.Pool({ connectionString: url, max: 8 });
+import './end-with-parent.mjs';
+
+/** As many as each of Banyan's domains has (POOL_SIZE). */
+const pool = new pg.Pool({ connectionString: process.argv[2], max: 8 });
 const app = Fastify();
+/** Given a text, jsonwebtoken tries first whether it is a PEM, each time, for a millisecond. */
+const secret = createSecretKey(process.env.JWT_SECRET_KEY, 'utf8');
 
-const INSERT = `
+/** The rows that Banyan writes, as wide as its. */
+const SEND = `
   WITH keyed AS (
     INSERT INTO banyan_message.request_keys (user_id, key, operation, body_hash, answer, expires_at)
     VALUES ($2, $14, 'message.accept', $15, json_build_object('message_id', $1::uuid), now() + interval '7 days') ON CONFLICT DO NOTHING
@@ -18,18 +28,46 @@ const INSERT = `
       crypto_version, encryption_algorithm, kdf_algorithm, signatures, has_media, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now())
   ), announced AS (
-    INSERT INTO banyan_message.outbox (id, name, key, payload) VALUES ($13, 'message.sent', $3::text, json_build_object('message_id', $1::uuid))
+    INSERT INTO banyan_message.outbox (id, name, key, payload, trace) VALUES ($13, 'message.sent', $3::text,
+      json_build_object('message_id', $1::uuid, 'sender_id', $2::uuid, 'recipient_id', $3::uuid), $16)
   )
-  INSERT INTO banyan_message.deliveries (message_id, sender_id, recipient_id, media_refs, created_at, expires_at)
-  VALUES ($1, $2, $3, $12, now(), now() + interval '7 days') RETURNING expires_at`;
+  INSERT INTO banyan_message.deliveries (message_id, sender_id, recipient_id, signatures, media_refs, created_at, expires_at)
+  VALUES ($1, $2, $3, $10, $12, now(), now() + interval '7 days') RETURNING expires_at`;
+
+const ACCOUNT = 'SELECT id, email, username, role, is_active, is_verified, created_at FROM banyan_auth.users WHERE id = $1';
+const PROFILE = 'SELECT full_name, avatar_url, bio, public_keys FROM banyan_user.user_profiles WHERE id = $1';
+
+const PENDING = `
+  WITH taken AS (
+    UPDATE banyan_message.deliveries SET attempts = attempts + 1
+    WHERE message_id = ANY (ARRAY(
+      SELECT message_id FROM banyan_message.deliveries
+      WHERE recipient_id = $1 AND acknowledged_at IS NULL AND expires_at > now() ORDER BY position LIMIT 5000))
+    RETURNING message_id, position, signatures, media_refs, attempts
+  )
+  SELECT m.id, m.sender_id, m.recipient_id, m.encrypted_content, m.encrypted_session_key, m.crypto_version, m.encryption_algorithm,
+    m.kdf_algorithm, t.signatures, m.has_media, t.media_refs, m.created_at, t.attempts AS delivery_attempts
+  FROM taken t JOIN banyan_message.messages m ON m.id = t.message_id ORDER BY t.position`;
+
+const CONVERSATION = `
+  SELECT id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
+    crypto_version, encryption_algorithm, kdf_algorithm, signatures, is_read, created_at
+  FROM banyan_message.messages m
+  WHERE least(sender_id, recipient_id) = least($1::uuid, $2::uuid) AND greatest(sender_id, recipient_id) = greatest($1::uuid, $2::uuid)
+    AND NOT is_deleted
+    AND NOT EXISTS (SELECT 1 FROM banyan_message.hidden_messages h WHERE h.user_id = $1 AND h.message_id = m.id)
+  ORDER BY created_at DESC, id DESC LIMIT $3`;
+
+const userOf = ({ headers }) => jwt.verify(headers.authorization.slice(7), secret, { algorithms: ['HS256'] }).sub;
+const rowsOf = async (name, text, values) => (await pool.query({ name, text, values })).rows;
 
 app.post('/api/v1/relay/send', async (request) => {
-  const { sub } = jwt.verify(request.headers.authorization.slice(7), secret, { algorithms: ['HS256'] });
+  const senderId = userOf(request);
   const m = request.body;
-  const id = randomUUID();
-  const values = [
+  const id = uuidv7();
+  const [{ expires_at }] = await rowsOf('send', SEND, [
     id,
-    sub,
+    senderId,
     m.recipient_id,
     m.encrypted_content,
     m.encrypted_session_key,
@@ -40,12 +78,31 @@ app.post('/api/v1/relay/send', async (request) => {
     JSON.stringify(m.signatures ?? []),
     m.has_media ?? false,
     JSON.stringify(m.media_refs ?? null),
-    randomUUID(),
-    randomUUID(),
-    '-',
-  ];
-  const { rows } = await pool.query({ name: 'send', text: INSERT, values });
-  return { success: true, message_id: id, status: 'queued', expires_at: rows[0].expires_at };
+    uuidv7(),
+    `${uuidv7()}/message.accept`,
+    'a'.repeat(43),
+    'a'.repeat(55),
+  ]);
+  return { success: true, message_id: id, status: 'queued', expires_at };
+});
+
+app.get('/api/v1/auth/me', async (request) => {
+  const userId = userOf(request);
+  const [[account], [{ public_keys, ...profile }]] = await Promise.all([
+    rowsOf('account', ACCOUNT, [userId]),
+    rowsOf('profile', PROFILE, [userId]),
+  ]);
+  return { ...account, ...profile, public_key: public_keys[0]?.key_data ?? null };
+});
+
+app.get('/api/v1/relay/pending', async (request) => {
+  const messages = await rowsOf('pending', PENDING, [userOf(request)]);
+  return { success: true, count: messages.length, messages };
+});
+
+app.get('/api/v1/messages/conversation/:other', async (request) => {
+  const rows = await rowsOf('conversation', CONVERSATION, [userOf(request), request.params.other, Number(request.query.limit)]);
+  return rows.reverse().map((row) => ({ ...row, has_media: false, media_attachments: [] }));
 });
 
 await app.listen({ port: 0, host: '127.0.0.1' });

@@ -36,7 +36,7 @@ export async function makeLegacyDatabase(variant: Variant): Promise<LegacyDataba
     url: url.href,
     async connect({ role, user } = {}) {
       const asUser = new URL(url);
-      if (user) asUser.username = user;
+      if (user) asUser.username = asUser.password = user; // the roles that specs make have their own name as password
       const client = new Client({ connectionString: asUser.href });
       await client.connect();
       connections.push(client);

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSettings } from '@banyan/platform/config/settings';
+import type { Carrier } from '@banyan/platform/dispatch/carrier';
 import { createLogger } from '@banyan/platform/telemetry/log';
 import { Client } from 'pg';
 import { type RunningServer, startServer } from '../../apps/server/src/server';
@@ -11,7 +12,8 @@ import { RehearsalCarrier } from './rehearsal.carrier';
 
 export const TEST_SECRET = 'only-for-tests-0123456789abcdefghijklmnop';
 
-const DOMAINS_WITH_DATA = ['auth', 'user', 'message'] as const;
+/** Of each there is a setting; those that nothing uses yet are never made. */
+const DATABASES = ['auth', 'user', 'message', 'host'] as const;
 
 export interface TestServer extends RunningServer {
   /** The settings it runs with; more servers can be started on the same data. */
@@ -30,9 +32,9 @@ export function required(name: string): string {
 export function freshEnvironment({ redis = false }: { redis?: boolean } = {}): Record<string, string> {
   const run = `t_${randomBytes(6).toString('hex')}`;
   const url = new URL(required('TEST_DATABASE_URL'));
-  const databases = DOMAINS_WITH_DATA.map((domain) => {
-    url.pathname = `/${run}_${domain}`;
-    return [`${domain.toUpperCase()}_DATABASE_URL`, url.href];
+  const databases = DATABASES.map((name) => {
+    url.pathname = `/${run}_${name}`;
+    return [`${name.toUpperCase()}_DATABASE_URL`, url.href];
   });
   return {
     PORT: '0',
@@ -45,16 +47,26 @@ export function freshEnvironment({ redis = false }: { redis?: boolean } = {}): R
   };
 }
 
+export interface TestServerOptions {
+  readonly redis?: boolean;
+  /** Execute twice whatever says that it may be repeated. */
+  readonly twice?: boolean;
+  readonly environment?: Record<string, string>;
+  /** Stands in front of all calls, to plant bugs. */
+  readonly wrapCarrier?: (carrier: Carrier) => Carrier;
+}
+
 /** A whole server in this process, with data of its own, whose calls are held to what a remote carrier demands. */
-export async function startTestServer(
-  options: { redis?: boolean; twice?: boolean; environment?: Record<string, string> } = {},
-): Promise<TestServer> {
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'banyan-test-'));
   const environment = { DATA_DIR: dataDir, ...freshEnvironment(options), ...options.environment };
   const settings = loadSettings(environment);
   const server = await startServer(settings, {
     log: createLogger({ level: settings.LOG_LEVEL }),
-    wrapCarrier: (carrier) => new RehearsalCarrier(carrier, { twice: options.twice ?? false }),
+    wrapCarrier: (carrier) => {
+      const rehearsal = new RehearsalCarrier(carrier, { twice: options.twice ?? false });
+      return options.wrapCarrier?.(rehearsal) ?? rehearsal;
+    },
   });
   return {
     ...server,
@@ -70,8 +82,8 @@ export async function startTestServer(
 export async function dropDatabases(environment: Readonly<Record<string, string>>): Promise<void> {
   const client = new Client({ connectionString: required('TEST_DATABASE_URL') });
   await client.connect();
-  for (const domain of DOMAINS_WITH_DATA) {
-    const url = environment[`${domain.toUpperCase()}_DATABASE_URL`];
+  for (const name of DATABASES) {
+    const url = environment[`${name.toUpperCase()}_DATABASE_URL`];
     if (url) await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(new URL(url).pathname.slice(1))} WITH (FORCE)`);
   }
   await client.end();

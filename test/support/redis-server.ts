@@ -1,23 +1,27 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+
+type AppendFsync = 'always' | 'everysec' | 'no';
 
 /** A private `redis-server` on a free port of this machine, with an append-only file, to be broken by tests. */
 export class RedisServer {
   private constructor(
     private readonly port: number,
     private readonly folder: string,
+    private readonly fsync: AppendFsync,
     private child: ChildProcess,
   ) {}
 
-  static async start(): Promise<RedisServer> {
+  /** @param fsync when its file is on disk; by default before each answer */
+  static async start({ fsync = 'always' }: { fsync?: AppendFsync } = {}): Promise<RedisServer> {
     const folder = await mkdtemp(join(tmpdir(), 'banyan-redis-'));
     const port = await freePort();
-    return new RedisServer(port, folder, await run(port, folder));
+    return new RedisServer(port, folder, fsync, await run(port, folder, fsync));
   }
 
   get url(): string {
@@ -31,10 +35,16 @@ export class RedisServer {
     if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
   }
 
-  /** Again on the same port; with its old contents, or `wiped`. */
-  async startAgain({ wiped = false } = {}): Promise<void> {
-    if (wiped) await rm(join(this.folder, 'appendonlydir'), { recursive: true, force: true });
-    this.child = await run(this.port, this.folder);
+  /** Keeps a copy of what is in its file now. */
+  async remember(): Promise<void> {
+    await cp(this.file, `${this.file}.old`, { recursive: true });
+  }
+
+  /** Again on the same port: with its contents, `wiped`, or with those it had at `remember`, as when the last seconds are lost. */
+  async startAgain({ wiped = false, old = false } = {}): Promise<void> {
+    if (wiped || old) await rm(this.file, { recursive: true, force: true });
+    if (old) await rename(`${this.file}.old`, this.file);
+    this.child = await run(this.port, this.folder, this.fsync);
   }
 
   /** Connected, and silent. */
@@ -46,13 +56,17 @@ export class RedisServer {
     this.child.kill('SIGCONT');
   }
 
+  private get file(): string {
+    return join(this.folder, 'appendonlydir');
+  }
+
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });
   }
 }
 
-async function run(port: number, folder: string): Promise<ChildProcess> {
+async function run(port: number, folder: string, fsync: AppendFsync): Promise<ChildProcess> {
   const settings = [
     '--port',
     String(port),
@@ -63,7 +77,7 @@ async function run(port: number, folder: string): Promise<ChildProcess> {
     '--appendonly',
     'yes',
     '--appendfsync',
-    'always',
+    fsync,
     '--save',
     '',
   ];

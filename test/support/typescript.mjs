@@ -1,11 +1,10 @@
 /**
- * `node test/support/typescript.mjs file.ts` runs TypeScript as jest does, for tests that need a process of their own to kill. Imported,
- * it lets `require` do so.
+ * `node --require ./test/support/typescript.mjs file.ts` runs TypeScript as jest does: for tests that need a process of their own to
+ * kill, and for tools.
  */
 import { readFileSync } from 'node:fs';
 import Module from 'node:module';
-import { join, resolve as absolute } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { transformSync } from '@swc/core';
 
 const root = join(import.meta.dirname, '../..');
@@ -23,5 +22,3 @@ Module._resolveFilename = function (request, ...rest) {
   const target = room === 'domains' ? join(root, 'libs/domains.ts') : room && join(root, 'libs', room, 'src', path);
   return resolve.call(this, target ?? request, ...rest);
 };
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) Module.createRequire(import.meta.url)(absolute(process.argv[2]));

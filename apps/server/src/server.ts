@@ -10,7 +10,7 @@ import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
 import { LocalCarrier } from '@banyan/platform/dispatch/local.carrier';
 import { Routes } from '@banyan/platform/dispatch/routes';
 import { KeepErrors, OperationServer } from '@banyan/platform/dispatch/server';
-import { answerError } from '@banyan/platform/edge/answers';
+import { answerError, answerUnreadable } from '@banyan/platform/edge/answers';
 import { BODY_LIMIT_BYTES } from '@banyan/platform/edge/body';
 import { Callers } from '@banyan/platform/edge/callers';
 import { mountEdge } from '@banyan/platform/edge/edge';
@@ -100,7 +100,7 @@ export async function startServer(
       stop: async () => {
         isDraining = true;
         await maintenance.stop();
-        await app.close();
+        await closeListener(app);
         await events.stop();
         await keyvalue.close();
         await storage.close();
@@ -137,6 +137,7 @@ async function createApp(settings: Settings, log: Logger, imports: (Type | Dynam
     routerOptions: { maxParamLength: 500 },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, request, reply) => void answerError(error, request as never, reply as never, log),
   };
   const adapter = new Adapter(options);
@@ -169,7 +170,15 @@ async function openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, 
     }) as Promise<{ role: string; is_active: boolean } | undefined>;
   });
   await keyvalue.subscribe(CALLER_CHANGED, (userId) => callers.forget(userId));
-  app.enableCors({ origin: [...settings.CORS_ORIGINS], credentials: true, maxAge: 600, optionsSuccessStatus: 200 });
+  app.enableCors({
+    origin: [...settings.CORS_ORIGINS],
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], // the plugin's own list lacks the last three
+    exposedHeaders: ['Retry-After', 'Idempotency-Key'], // a page repeats a request with them
+    maxAge: 600,
+    strictPreflight: false, // an OPTIONS that is no preflight is harmless, and the plugin's refusal is not in our words
+    optionsSuccessStatus: 200,
+  });
   mountDocumentation(app, contracts, settings.PUBLIC_URL);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
   mountEdge(fastify, { contracts, dispatcher, callers, limits: new Limits(settings.RATE_LIMITS, keyvalue), metrics, log });
@@ -183,6 +192,17 @@ function startEvents(app: NestFastifyApplication, { databases }: Storage): Local
   });
   events.start();
   return events;
+}
+
+/** Take no more, answer what was taken. */
+async function closeListener(app: NestFastifyApplication): Promise<void> {
+  // A connection whose answer was being written when the closing began turns idle after it, and would be waited for until its client goes.
+  const closeIdle = setInterval(() => app.getHttpServer().closeIdleConnections(), 50);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(closeIdle);
+  }
 }
 
 async function listen(fastify: FastifyInstance, { PORT, BIND }: Settings): Promise<string> {

@@ -1,6 +1,6 @@
 import { type ClientOf, type Input, isError, type Output } from '@banyan/platform/contract';
 import { Database } from '@banyan/platform/database/database';
-import { findAnswer, type KeyedRequest, once } from '@banyan/platform/database/request-keys';
+import { findAnswer, hashBody, type KeyedRequest, once } from '@banyan/platform/database/request-keys';
 import { Client } from '@banyan/platform/dispatch/client';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { InjectLog } from '@banyan/platform/nest/inject';
@@ -14,9 +14,15 @@ import { OneAtATime } from './one-at-a-time';
 import { Passwords } from './passwords';
 import { AccessTokens } from './access-tokens';
 
-/** Whoever registers has no id yet; his key is kept under this one, and is worth nothing without his password. */
+/** Whoever registers has no id yet; his key is kept under this one together with his address, and is worth nothing without his password. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 const KEY_LIFE_MS = 24 * 3_600_000;
+
+/** What only the registration knows about the person: it goes with the call that makes the profile, and with its event. */
+interface ProfileStart {
+  readonly full_name: string | null;
+  readonly public_key: string | null;
+}
 
 @Injectable()
 export class AuthService {
@@ -38,58 +44,52 @@ export class AuthService {
   }
 
   /** The hash of a password takes long, so it is made before the transaction; the unique columns decide who is first. */
-  private async registerOne(draft: Input<typeof register>, key: string) {
-    const { email, username, password } = draft;
-    const full_name = draft.full_name ?? null;
-    const public_key = draft.public_key || null;
-    const request = { userId: NOBODY, key, operation: 'auth.register', body: { email, username }, ttlMs: KEY_LIFE_MS };
+  private async registerOne({ email, username, password, ...draft }: Input<typeof register>, key: string) {
+    const start = { full_name: draft.full_name ?? null, public_key: draft.public_key || null };
+    const request = {
+      userId: NOBODY,
+      key: hashBody([email, key]), // two strangers may think of one key
+      operation: 'auth.register',
+      body: { email, username, ...start },
+      ttlMs: KEY_LIFE_MS,
+    };
     const taken = await this.store.findTaken(email, username);
-    if (taken) return this.registeredBefore(taken, request, password);
+    if (taken) return this.registeredBefore(taken, request, password, start);
+    const id = uuidv7();
     const password_hash = await this.passwords.hash(password);
-    const account = await this.database.transaction((tx) =>
+    const made = await this.database.transaction((tx) =>
       once(tx, request, async () => {
-        const made = await this.store.insertOnce(tx, { id: uuidv7(), email, username, password_hash });
-        if (!made) throw AlreadyRegistered();
-        const { id: user_id, created_at } = made;
-        await this.outbox.add(tx, userRegistered, { user_id, email, username, full_name, public_key, created_at }, { key: user_id });
-        return { id: user_id, created_at };
+        const account = await this.store.insertOnce(tx, { id, email, username, password_hash });
+        if (!account) throw AlreadyRegistered();
+        const { created_at } = account;
+        await this.outbox.add(tx, userRegistered, { user_id: id, email, username, ...start, created_at }, { key: id });
+        return { id, created_at };
       }),
     );
-    return this.registered({ ...account, email, username, role: 'user', is_active: true, is_verified: false }, { full_name, public_key });
+    // Another process was faster with this key, perhaps for somebody who guessed it.
+    if (made.id !== id) return this.registeredBefore(await this.get(made.id), request, password, start);
+    return this.registered({ ...made, email, username, role: 'user' }, start);
   }
 
   /** Taken by this very request, whose answer was lost? Its key says so, and the password proves that it is the same person. */
-  private async registeredBefore(taken: Account, request: KeyedRequest, password: string) {
+  private async registeredBefore(taken: Account, request: KeyedRequest, password: string, start: ProfileStart) {
     const before = await findAnswer<{ id: string }>(this.database, request);
     if (before?.id !== taken.id || !(await this.passwords.verify(password, taken.password_hash))) throw AlreadyRegistered();
-    return this.registered(taken, { full_name: null, public_key: null });
+    return this.registered(taken, start);
   }
 
-  private async registered(
-    account: Omit<Account, 'password_hash'>,
-    { full_name, public_key }: { full_name: string | null; public_key: string | null },
-  ) {
-    const { id, email, username, created_at } = account;
-    const profile = await this.users
-      .createProfile({ user_id: id, email, username, full_name, public_key, created_at })
-      .catch((error: unknown) => {
-        this.log.warn({ err: error, user_id: id }, 'profile not made at registration; its event makes it');
-        return undefined;
-      });
+  private async registered(account: Pick<Account, 'id' | 'email' | 'username' | 'role' | 'created_at'>, start: ProfileStart) {
+    const { id, email, username, role, created_at } = account;
+    const profile = await this.users.createProfile({ user_id: id, email, username, ...start, created_at }).catch((error: unknown) => {
+      this.log.warn({ err: error, user_id: id }, 'profile not made at registration; its event makes it');
+      return undefined;
+    });
+    const full_name = profile?.full_name ?? start.full_name;
+    const public_key = profile?.public_key ?? start.public_key ?? placeholderKey(username);
     return {
       access_token: this.tokens.issue(id),
       token_type: 'bearer' as const,
-      user: {
-        id,
-        email,
-        username,
-        full_name: profile?.full_name ?? full_name,
-        public_key: profile?.public_key ?? public_key ?? Buffer.from(`pubkey_${username}`).toString('base64'),
-        is_active: true,
-        role: account.role,
-        avatar_url: null,
-        created_at,
-      },
+      user: { id, email, username, full_name, public_key, is_active: true, role, avatar_url: null, created_at },
     };
   }
 
@@ -118,11 +118,15 @@ export class AuthService {
     return { role, is_active };
   }
 
-  /** The profile follows the account by a call and by an event; who signs in between the two still gets his. */
-  private async profileOf({ id, email, username, created_at }: Account): Promise<Profile> {
+  /**
+   * The profile follows the account by a call and by an event; who signs in between the two is known by his account alone. Nothing is
+   * made here: only the registration knows the name and the key that the profile has to start with.
+   */
+  private async profileOf({ id, email, username, is_active, created_at }: Account): Promise<Profile> {
     return this.users.profile({ user_id: id }).catch((error: unknown) => {
       if (!isError(error, UserNotFound)) throw error;
-      return this.users.createProfile({ user_id: id, email, username, full_name: null, public_key: null, created_at });
+      const public_key = placeholderKey(username);
+      return { id, email, username, full_name: null, avatar_url: null, bio: null, public_key, is_active, created_at };
     });
   }
 
@@ -131,4 +135,9 @@ export class AuthService {
     if (!account) throw AccountNotFound();
     return account;
   }
+}
+
+/** What `user` answers for a user without a key. */
+function placeholderKey(username: string): string {
+  return Buffer.from(`pubkey_${username}`).toString('base64');
 }

@@ -35,8 +35,8 @@ export class MessageController implements Handlers<typeof messageContract> {
     return this.deliveries.listPending(actor.userId);
   }
 
-  acknowledge({ message_id }: Input<typeof acknowledge>, { actor }: CallContext) {
-    return this.deliveries.acknowledge(actor.userId, message_id);
+  acknowledge({ message_id }: Input<typeof acknowledge>, { actor, key }: CallContext) {
+    return this.deliveries.acknowledge(actor.userId, key, message_id);
   }
 
   queueStats() {

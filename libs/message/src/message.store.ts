@@ -1,6 +1,8 @@
 import { Database, type Transaction } from '@banyan/platform/database/database';
+import { sqlState } from '@banyan/platform/database/errors';
 import { sql } from '@banyan/platform/database/sql';
 import { Injectable } from '@nestjs/common';
+import { RecipientNotFound } from './contract';
 
 export interface MessageRow {
   readonly id: string;
@@ -30,14 +32,17 @@ export interface NewMessage {
   readonly signatures?: readonly Record<string, unknown>[] | null;
 }
 
+/** Own tables have no foreign keys; legacy's say that the recipient has left between the look-up and the insert. */
+export const FOREIGN_KEY_VIOLATION = '23503';
+
 /** Conversations. Whoever deleted a message for himself does not see it; what was deleted for both, nobody sees. */
 @Injectable()
 export class MessageStore {
   constructor(private readonly database: Database) {}
 
-  /** The id is fresh, so that nothing can be in its way. */
+  /** The id is fresh, so that nothing can be in its way. @throws RecipientNotFound (the legacy data home knows) */
   async insert(tx: Transaction, draft: NewMessage): Promise<MessageRow> {
-    const [row] = await tx.query<MessageRow>(sql`
+    const statement = sql<MessageRow>`
       INSERT INTO banyan_message.messages (id, sender_id, recipient_id, encrypted_content, encrypted_session_key,
         sender_encrypted_content, crypto_version, encryption_algorithm, kdf_algorithm, signatures, created_at)
       VALUES (${draft.id}, ${draft.sender_id}, ${draft.recipient_id}, ${draft.encrypted_content}, ${draft.encrypted_session_key},
@@ -45,7 +50,10 @@ export class MessageStore {
         ${JSON.stringify(draft.signatures ?? [])}, clock_timestamp())
       ON CONFLICT DO NOTHING
       RETURNING id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
-        crypto_version, encryption_algorithm, kdf_algorithm, signatures, is_read, created_at`);
+        crypto_version, encryption_algorithm, kdf_algorithm, signatures, is_read, created_at`;
+    const [row] = await tx.query(statement).catch((error: unknown) => {
+      throw sqlState(error) === FOREIGN_KEY_VIOLATION ? RecipientNotFound() : error;
+    });
     if (!row) throw new Error(`message ${draft.id} exists already`);
     return row;
   }

@@ -47,8 +47,10 @@ export class RelayService {
   async listPending(userId: string) {
     const known = await this.index.find(userId).catch(this.ignored('queue index'));
     if (known?.length === 0) return { success: true as const, count: 0, messages: [] };
+    const loading = known ? undefined : await this.index.beginLoading(userId).catch(this.ignored('queue index'));
     const { messages, complete } = await this.messages.pending({});
-    if (complete) await this.settleIndex(userId, known, messages).catch(this.ignored('queue index'));
+    if (complete && loading) await this.index.load(loading, messages).catch(this.ignored('queue index'));
+    if (complete && known) await this.dropStale(userId, known, messages).catch(this.ignored('queue index'));
     return { success: true as const, count: messages.length, messages: messages.map(({ position: _, ...message }) => message) };
   }
 
@@ -84,12 +86,7 @@ export class RelayService {
   }
 
   /** What was listed before the database was asked and is not waiting there was acknowledged or has expired. */
-  private async settleIndex(
-    userId: string,
-    known: string[] | undefined,
-    queue: readonly { id: string; position: number }[],
-  ): Promise<void> {
-    if (!known) return this.index.load(userId, queue);
+  private async dropStale(userId: string, known: readonly string[], queue: readonly { id: string }[]): Promise<void> {
     const waiting = new Set(queue.map(({ id }) => id));
     await this.index.remove(
       userId,

@@ -1,5 +1,7 @@
 import type { Input } from '@banyan/platform/contract';
+import { Coalescer } from '@banyan/platform/database/coalesce';
 import { Database } from '@banyan/platform/database/database';
+import { currentContext } from '@banyan/platform/dispatch/context';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { Injectable } from '@nestjs/common';
 import { type createProfile, type FoundUser, type Profile, PublicKeyRequired, userChanged, UserNotFound } from './contract';
@@ -10,6 +12,11 @@ const SEARCH_LIMIT = 10;
 
 @Injectable()
 export class UserService {
+  /** Asked before every message: whoever asks at the same moment shares a statement. */
+  private readonly looking = new Coalescer<string, boolean>((ids, bounds) => this.store.exist(ids, bounds), {
+    deadlineOf: () => currentContext()?.deadline,
+  });
+
   constructor(
     private readonly store: UserStore,
     private readonly database: Database,
@@ -67,7 +74,7 @@ export class UserService {
   }
 
   async canMessage(_from: string, to: string) {
-    return { allowed: await this.store.exists(to) };
+    return { allowed: await this.looking.add(to) };
   }
 
   private async get(userId: string): Promise<ProfileRow> {

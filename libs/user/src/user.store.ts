@@ -1,4 +1,4 @@
-import { Database, type Transaction } from '@banyan/platform/database/database';
+import { type Bounds, Database, type Transaction } from '@banyan/platform/database/database';
 import { sql } from '@banyan/platform/database/sql';
 import { Injectable } from '@nestjs/common';
 import type { KeyEntry } from './keys';
@@ -59,9 +59,14 @@ export class UserStore {
     return row;
   }
 
-  async exists(userId: string): Promise<boolean> {
-    const rows = await this.database.query(sql`SELECT 1 FROM banyan_user.user_profiles WHERE id = ${userId}`);
-    return rows.length > 0;
+  /** For each of them, in this order. */
+  async exist(userIds: readonly string[], bounds?: Bounds): Promise<boolean[]> {
+    const rows = await this.database.query<{ id: string }>(
+      sql`SELECT id FROM banyan_user.user_profiles WHERE id = ANY (${userIds}::uuid[])`,
+      bounds,
+    );
+    const found = new Set(rows.map(({ id }) => id));
+    return userIds.map((id) => found.has(id));
   }
 
   /** Locks the profile, so that two replacements of a key follow each other. `now` is the database's clock. */

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The relay queue: what is not acknowledged and has not expired waits, in the order of `position`. And what a user deleted for
- * himself. Both refer to messages without a foreign key: on the legacy data home messages are a view.
+ * The relay queue: what is not acknowledged and has not expired waits, in the order of `position`; `acknowledged_by` is the key of
+ * the request that did it. And what a user deleted for himself. Both refer to messages without a foreign key: on the legacy data home messages are a view.
  */
 export class Deliveries1763800001000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -17,7 +17,8 @@ export class Deliveries1763800001000 implements MigrationInterface {
         attempts        integer NOT NULL DEFAULT 0,
         created_at      timestamptz NOT NULL,
         expires_at      timestamptz NOT NULL,
-        acknowledged_at timestamptz
+        acknowledged_at timestamptz,
+        acknowledged_by varchar(255)
       )`);
     await runner.query('CREATE INDEX deliveries_queue ON banyan_message.deliveries (recipient_id, position) WHERE acknowledged_at IS NULL');
     await runner.query('CREATE INDEX deliveries_expires_at ON banyan_message.deliveries (expires_at)');

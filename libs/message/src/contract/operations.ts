@@ -77,7 +77,7 @@ export const accept = command({
   errors: [RecipientNotFound],
 });
 
-/** The caller's queue in its order, up to 5,000 messages. Each answer counts as one more attempt to deliver. */
+/** The caller's queue in its order, up to 5,000 messages or 8 MB; `complete` if no other waits. Each answer counts as one more attempt to deliver. */
 export const pending = command({
   summary: "The caller's queue.",
   access: 'user',
@@ -87,11 +87,14 @@ export const pending = command({
   timeoutMs: 5_000,
 });
 
-/** Take a message out of the caller's queue; it stays in the conversation. Not found: not his, acknowledged before, or expired. */
+/**
+ * Take a message out of the caller's queue; it stays in the conversation. Not found: not his, acknowledged before, or expired. Under
+ * the same key: the first answer.
+ */
 export const acknowledge = command({
   summary: "Take a message out of the caller's queue.",
   access: 'user',
-  repeatable: 'yes',
+  repeatable: 'by-key',
   input: z.object({ message_id: Uuid }),
   output: z.object({ found: z.boolean() }),
 });

@@ -151,7 +151,7 @@ describe('the rights of who prepares', () => {
 
   /** Legacy's own login, with the rights that a hosted database usually gives it. */
   async function owner(rights: string): Promise<Client> {
-    await client.query(`CREATE ROLE ${name} LOGIN ${rights}`);
+    await client.query(`CREATE ROLE ${name} LOGIN PASSWORD '${name}' ${rights}`);
     for (const { table } of (await client.query<{ table: string }>(`SELECT tablename AS table FROM pg_tables WHERE schemaname = 'public'`))
       .rows) {
       await client.query(`ALTER TABLE public.${table} OWNER TO ${name}`);

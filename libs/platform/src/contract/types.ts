@@ -100,9 +100,10 @@ const FALSE = new Set(['false', '0', 'no', 'off', 'f', 'n']);
 export const Bool = z
   .preprocess((value, ctx) => {
     if (typeof value === 'boolean' || value === null || value === undefined) return value;
-    const word = String(value).toLowerCase();
-    if ((typeof value === 'string' || value === 0 || value === 1) && TRUE.has(word)) return true;
-    if ((typeof value === 'string' || value === 0 || value === 1) && FALSE.has(word)) return false;
+    // Of an object not even String() may be asked: a client can give it a toString that is none.
+    const word = typeof value === 'string' || typeof value === 'number' ? String(value).toLowerCase() : '';
+    if (TRUE.has(word)) return true;
+    if (FALSE.has(word)) return false;
     ctx.addIssue(fault('bool_parsing', 'Input should be a valid boolean'));
     return z.NEVER;
   }, z.boolean())

@@ -66,6 +66,17 @@ it('makes only the side tables where the others are views', async () => {
   expect(tables.map(({ name }) => name)).toEqual(['inbox', 'leases', 'migrations_side', 'outbox', 'redeliveries', 'request_keys']);
 });
 
+it('leaves a schema to its owner if the role may create in it', async () => {
+  await inDatabase(first, `CREATE SCHEMA ${schema}_lent; GRANT USAGE, CREATE ON SCHEMA ${schema}_lent TO ${schema}`);
+  await prepareDatabase(plan(first, { schema: `${schema}_lent`, histories: { side: [PlatformTables1790000000000] } }));
+  expect(await inDatabase(first, `SELECT nspowner::regrole::text AS owner FROM pg_namespace WHERE nspname = '${schema}_lent'`)).not.toEqual(
+    [{ owner: schema }],
+  );
+  expect(
+    await inDatabase(first, `SELECT tableowner AS owner FROM pg_tables WHERE schemaname = '${schema}_lent' AND tablename = 'outbox'`),
+  ).toEqual([{ owner: schema }]);
+});
+
 it('goes on where a killed process stopped', async () => {
   class Interrupted1790000000002 {
     async up(runner: QueryRunner): Promise<void> {

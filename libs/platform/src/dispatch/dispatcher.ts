@@ -4,7 +4,7 @@ import type { Metrics } from '../telemetry/metrics';
 import { childOf, newTrace } from '../telemetry/trace';
 import type { Attempt, Carrier, RemoteCarrier } from './carrier';
 import { currentContext, MAX_DEPTH } from './context';
-import { AttemptTimedOut, graver, isNotServed, mayRepeat, NobodyLeft, type NotServed, toAnswer, Unserved } from './outcome';
+import { AttemptTimedOut, type Executed, executedBy, isNotServed, mayRepeat, NobodyLeft, toAnswer, Unserved } from './outcome';
 import type { Routes } from './routes';
 
 /** Pauses before the second and third round: a restarted database or worker is back by then, an absent one is not waited for. */
@@ -72,7 +72,8 @@ export class Dispatcher {
    */
   private async run(operation: Operation, input: unknown, context: CallContext<Actor>, signal?: AbortSignal): Promise<unknown> {
     const places = this.placesFor(operation, context);
-    let failure: NotServed | undefined;
+    let executed: Executed = 'no';
+    let failure: Error | undefined;
     let number = 0;
     for (let round = 0; ; round++) {
       for (const place of places) {
@@ -81,16 +82,20 @@ export class Dispatcher {
           try {
             return await this.attempt(place, operation, input, context, { number: ++number, tried, signal });
           } catch (error) {
-            if (!isNotServed(error)) throw error;
-            failure = graver(failure, error);
-            if (!mayRepeat(operation, error) || signal?.aborted || context.deadline <= Date.now()) throw answerTo(operation, failure);
+            const failed = executedBy(error);
+            if (!failed) throw error;
+            // Once it may have happened it stays so, whatever later attempts say.
+            if (failed === 'maybe') executed = 'maybe';
+            if (!failure || !(error instanceof NobodyLeft)) failure = error as Error;
+            // A call inside that was not served has been tried again there.
+            const isOver = signal?.aborted || context.deadline <= Date.now();
+            if (!isNotServed(error) || !mayRepeat(operation, error) || isOver) throw answerTo(operation, executed, failure);
             if (error instanceof NobodyLeft) break;
           }
         }
       }
       const pauseMs = PAUSES_MS[round];
-      failure ??= new NobodyLeft(operation.name);
-      if (pauseMs === undefined || !hasTimeFor(context, pauseMs)) throw answerTo(operation, failure);
+      if (pauseMs === undefined || !hasTimeFor(context, pauseMs)) throw answerTo(operation, executed, failure);
       await pause(pauseMs);
     }
   }
@@ -143,9 +148,11 @@ function hasTimeFor(context: CallContext<Actor>, pauseMs: number): boolean {
   return context.deadline - Date.now() > 2 * pauseMs;
 }
 
-function answerTo(operation: Operation, failure: NotServed): DomainError {
-  const answer = toAnswer(operation, failure);
-  answer.cause = failure;
+/** The answer with its reason for the log. */
+function answerTo(operation: Operation, executed: Executed, failure: Error = new NobodyLeft(operation.name)): DomainError {
+  const answer = toAnswer(operation, executed);
+  if (failure instanceof DomainError && failure.code === answer.code) return failure;
+  answer.cause = failure instanceof DomainError ? failure.cause : failure;
   return answer;
 }
 

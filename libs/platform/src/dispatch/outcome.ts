@@ -1,22 +1,31 @@
-import { DeadlineExceeded, DomainError, Unavailable, type Operation } from '../contract';
+import { DeadlineExceeded, type DomainError, isError, type Operation, Unavailable } from '../contract';
 
 /**
  * What a failed attempt knows about its effect: surely none, or perhaps one. An error without this word and that is not declared
  * is a fault of the program.
  */
 export interface NotServed extends Error {
-  readonly executed: 'no' | 'maybe';
+  readonly executed: Executed;
 }
+
+export type Executed = 'no' | 'maybe';
 
 export function isNotServed(error: unknown): error is NotServed {
   return error instanceof Error && ((error as NotServed).executed === 'no' || (error as NotServed).executed === 'maybe');
+}
+
+/** What the failure of an attempt says about its effect; undefined if it is an answer. A call inside it that was not served is none. */
+export function executedBy(failure: unknown): Executed | undefined {
+  if (isNotServed(failure)) return failure.executed;
+  if (isError(failure, DeadlineExceeded)) return 'maybe';
+  return isError(failure, Unavailable) ? 'no' : undefined;
 }
 
 /** An attempt that the operation did not answer; `reason` is a word for logs and metrics. */
 export class Unserved extends Error implements NotServed {
   constructor(
     operation: string,
-    readonly executed: 'no' | 'maybe',
+    readonly executed: Executed,
     readonly reason: string,
   ) {
     super(`${operation}: not served (${reason})`);
@@ -45,14 +54,10 @@ export function mayRepeat(operation: Operation, failure: NotServed): boolean {
   return failure.executed === 'no' || operation.repeatable !== 'no';
 }
 
-/** Of two failed attempts the one that decides what the caller hears: what may have happened, else what was found out last. */
-export function graver(earlier: NotServed | undefined, later: NotServed): NotServed {
-  if (!earlier || (later instanceof NobodyLeft && !(earlier instanceof NobodyLeft))) return earlier ?? later;
-  return earlier.executed === 'maybe' && later.executed === 'no' ? earlier : later;
-}
-
-/** What the caller hears when no attempt gave an answer. With `no` repeat as you like; after a timeout repeat under the same key. */
-export function toAnswer(operation: Operation, failure: NotServed): DomainError {
-  if (failure instanceof AttemptTimedOut) return DeadlineExceeded();
-  return mayRepeat(operation, failure) ? Unavailable() : DeadlineExceeded();
+/**
+ * What the caller hears when no attempt gave an answer. 503: nothing happened, or only a question was asked; repeat as you like. 504:
+ * something may have happened; repeat it under the same key.
+ */
+export function toAnswer({ kind }: Operation, executed: Executed): DomainError {
+  return kind === 'command' && executed === 'maybe' ? DeadlineExceeded() : Unavailable();
 }

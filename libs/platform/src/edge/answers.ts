@@ -1,5 +1,7 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { domainError, DomainError, Internal } from '../contract';
+import { domainError, DomainError, type ErrorDefinition, Internal } from '../contract';
 import { type Fault, sentenceOf } from '../dispatch/faults';
 import type { Logger } from '../telemetry/log';
 
@@ -7,6 +9,8 @@ export const NotFound = domainError('not_found', { status: 404, detail: 'Not Fou
 export const MethodNotAllowed = domainError('method_not_allowed', { status: 405, detail: 'Method Not Allowed' });
 const BodyTooLarge = domainError('body_too_large', { status: 413, detail: 'The request is too large' });
 const BadRequest = domainError('bad_request', { status: 400, detail: 'Bad Request' });
+const HeadersTooLarge = domainError('headers_too_large', { status: 431, detail: 'The request line or its headers are too large' });
+const RequestTimeout = domainError('request_timeout', { status: 408, detail: 'The request did not arrive in time' });
 
 /** Every error leaves as `{detail, code, trace_id}`, `detail` a text for people. Nothing else of an error leaves the process. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
@@ -30,6 +34,23 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     .code(answer.status)
     .send({ detail: detailOf(answer), code: answer.code, ...(trace ? { trace_id: trace.traceId } : {}), ...answer.extra });
 }
+
+/** What is not even HTTP gets an answer too, and then the connection ends: where its next request would begin nobody knows. */
+export function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, detail, code } = UNREADABLE[error.code ?? ''] ?? BadRequest;
+  const body = JSON.stringify({ detail, code });
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`;
+  socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`);
+}
+
+const UNREADABLE: Readonly<Record<string, ErrorDefinition>> = {
+  HPE_HEADER_OVERFLOW: HeadersTooLarge,
+  ERR_HTTP_REQUEST_TIMEOUT: RequestTimeout,
+};
 
 function detailOf(answer: DomainError): string {
   const faults = answer.extra?.errors as readonly Fault[] | undefined;

@@ -145,22 +145,19 @@ function answerUnknownPaths(server: FastifyInstance, routes: readonly Route[]): 
     ...routes.map(({ binding, path }) => ({ method: binding.method, path })),
     ...['/', '/health', '/favicon.ico'].map((path) => ({ method: 'GET', path })),
   ]);
-  server.route({
-    method: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'], // OPTIONS is answered by the CORS plugin
-    url: '/*',
-    handler: (request, reply): FastifyReply => {
-      const [path = '/', query] = request.url.split(/\?(.*)/s);
-      const methods = known.methods(path);
-      if (methods.length > 0) {
-        reply.header('Allow', methods.join(', '));
-        throw MethodNotAllowed();
-      }
-      const other = known.otherForm(path);
-      if (!other || other.startsWith('//')) throw NotFound();
-      return reply
-        .code(307)
-        .header('Location', query === undefined ? other : `${other}?${query}`)
-        .send();
-    },
-  });
+  const answer = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const [path = '/', query] = request.url.split(/\?(.*)/s);
+    const methods = known.methods(path);
+    if (methods.length > 0) {
+      reply.header('Allow', methods.join(', '));
+      throw MethodNotAllowed();
+    }
+    const other = known.otherForm(path);
+    if (!other || other.startsWith('//')) throw NotFound();
+    return reply
+      .code(307)
+      .header('Location', query === undefined ? other : `${other}?${query}`)
+      .send();
+  };
+  server.setNotFoundHandler(answer);
 }

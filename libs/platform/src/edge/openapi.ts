@@ -16,19 +16,24 @@ import { type Route, routesOf } from './paths';
 type Json = Record<string, unknown>;
 
 const TITLE = 'Banyan: secure messaging';
+const DESCRIPTION =
+  'Register or sign in under **auth**, then give the `access_token` of the answer to *Authorize*. ' +
+  'Every error is `{"detail", "code", "trace_id"}`: show `detail` to people, compare `code`.';
 
 /** The API as OpenAPI 3.1, made from the same schemas that judge the requests. */
 export function openApiDocument(contracts: readonly Contract[], { version, publicUrl }: { version: string; publicUrl?: string }): Json {
+  const routes = routesOf(contracts);
   const paths: Record<string, Json> = {};
-  for (const route of routesOf(contracts)) {
+  for (const route of routes) {
     const item = (paths[route.path] ??= {});
     item[route.binding.method.toLowerCase()] = describe(route);
   }
   return {
     openapi: '3.1.0',
-    info: { title: TITLE, version },
-    ...(publicUrl ? { servers: [{ url: publicUrl }] } : {}),
-    tags: contracts.map(({ domain }) => ({ name: domain })),
+    info: { title: TITLE, description: DESCRIPTION, version },
+    // Wherever the page came from is tried first: another name of the same server would be another origin to a browser.
+    servers: [{ url: '/' }, ...(publicUrl ? [{ url: publicUrl }] : [])],
+    tags: [...new Set(routes.map(({ operation }) => operation.domain))].map((name) => ({ name })),
     paths,
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
@@ -117,6 +122,17 @@ function errorResponses(errors: readonly ErrorDefinition[]): Record<string, Json
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', target: 'draft-2020-12' }) as Json;
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    target: 'draft-2020-12',
+    override: withoutSafeBounds,
+  }) as Json;
   return rest;
+}
+
+/** That an integer fits into a double is true of JSON anyway; said, it becomes the example that people see. */
+function withoutSafeBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximum?: number } }): void {
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
 }

@@ -22,6 +22,7 @@ export function mountDocumentation(app: INestApplication, contracts: readonly Co
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',
     customSiteTitle: 'Banyan API',
+    customCss: '.swagger-ui .topbar { display: none }',
     swaggerOptions: { persistAuthorization: false, displayRequestDuration: true },
   });
 }

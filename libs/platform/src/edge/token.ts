@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Strategy } from 'passport-jwt';
 import { InvalidScheme, InvalidToken, normaliseUuid, NotAuthenticated } from '../contract';
@@ -35,7 +36,9 @@ export class TokenVerifier {
     this.strategy = new Strategy(
       {
         jwtFromRequest: (bearer) => (bearer as unknown as Bearer).token,
-        secretOrKey: secret,
+        // Given a text, jsonwebtoken asks OpenSSL first whether it is a public key: a millisecond for each token, good or bad. Passport's
+        // types do not know key objects; it only passes them on.
+        secretOrKey: createSecretKey(secret, 'utf8') as unknown as Buffer,
         algorithms: ['HS256'],
       },
       (claims: unknown, done: (error: unknown, claims: unknown) => void) => done(null, claims),
@@ -58,7 +61,11 @@ export class TokenVerifier {
       attempt.success = resolve;
       attempt.fail = () => reject(InvalidToken());
       attempt.error = () => reject(InvalidToken());
-      attempt.authenticate({ token } satisfies Bearer as never);
+      try {
+        attempt.authenticate({ token } satisfies Bearer as never);
+      } catch {
+        reject(InvalidToken()); // jsonwebtoken throws at a payload that is null
+      }
     });
   }
 }

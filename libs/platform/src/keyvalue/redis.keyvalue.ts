@@ -150,6 +150,8 @@ export class RedisKeyValue implements KeyValue {
     try {
       return await command();
     } catch (error) {
+      // Answers come in order: after one that did not come in time none will. Commands that gather behind it would wait as long again.
+      if (isTimeout(error) && this.redis.status === 'ready') this.redis.disconnect(true);
       throw toFailure(error);
     }
   }
@@ -209,5 +211,10 @@ function reasonOf(error: unknown): string {
   const { name, code, message } = error as NodeJS.ErrnoException;
   if (code) return code;
   if (name === 'ReplyError') return message.split(' ')[0] ?? name;
-  return /time(d )?out/i.test(message) ? 'timeout' : 'disconnected';
+  return isTimeout(error) ? 'timeout' : 'disconnected';
+}
+
+/** ioredis has no class or code for it. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && /time(d )?out/i.test(error.message);
 }

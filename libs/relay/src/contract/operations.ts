@@ -18,7 +18,7 @@ export const send = command({
   errors: [RecipientNotFound],
 });
 
-/** The caller's queue, oldest first. Each answer adds 1 to `delivery_attempts`. */
+/** The caller's queue, oldest first; a long one goes on when these are acknowledged. Each answer adds 1 to `delivery_attempts`. */
 export const pending = query({
   summary: "The caller's queue, oldest first.",
   http: get('/relay/pending'),
@@ -28,12 +28,12 @@ export const pending = query({
   timeoutMs: 5_000,
 });
 
-/** Take a message out of the caller's queue. Any text is fine; `not_found` for what is not (or no longer) in it. */
+/** Take a message out of the caller's queue. Any text is fine; `not_found` for what is not (or no longer) in it. Under the same key: the first answer. */
 export const acknowledge = command({
   summary: "Take a message out of the caller's queue.",
   http: post('/relay/acknowledge'),
   access: 'user',
-  repeatable: 'yes',
+  repeatable: 'by-key',
   input: z.object({ message_id: Text({ max: 1_000 }) }),
   output: z.object({ success: z.literal(true), message_id: z.string(), status: z.enum(['deleted', 'not_found']) }),
 });

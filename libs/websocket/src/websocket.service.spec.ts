@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import { type DataHome, ownHome } from '../../../test/support/data-homes';
+import { keyValueStores } from '../../../test/support/fragile.keyvalue';
+import { type House, startHouse } from '../../../test/support/house';
+import type { Connection } from './connections';
+import { type Frame, websocketContract } from './contract';
+import { LEASE_MS, Presence } from './presence';
+import { WebsocketService } from './websocket.service';
+
+function socket(userId: string, { takes = true } = {}) {
+  const frames: Frame[] = [];
+  const connection: Connection = {
+    connectionId: randomUUID(),
+    userId,
+    send: (frame) => {
+      if (takes) frames.push(frame);
+      return takes;
+    },
+  };
+  return { connection, frames };
+}
+
+describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueName,', ({ openKeyValue }) => {
+  let home: DataHome;
+  let keyvalue: KeyValue;
+  let house: House;
+  let sockets: WebsocketService;
+  const calls = () => house.as('system', websocketContract);
+  beforeAll(async () => {
+    home = await ownHome.open('user');
+    keyvalue = await openKeyValue();
+    house = await startHouse({ domains: ['websocket'], home, keyvalue });
+    sockets = house.get(WebsocketService);
+  });
+  afterAll(async () => {
+    await house?.close();
+    await keyvalue?.close();
+    await home?.close();
+  });
+
+  it('get every frame for their user, and count if they took it', async () => {
+    const [ada, bob] = [randomUUID(), randomUUID()];
+    const [phone, laptop, stuck, other] = [socket(ada), socket(ada), socket(ada, { takes: false }), socket(bob)];
+    for (const { connection } of [phone, laptop, stuck, other]) await sockets.open(connection);
+    const frame = { type: 'relay_message', id: 'one', body: { data: { a: [1, null] } } };
+    expect(await calls().push({ user_id: ada, frame })).toEqual({ delivered: 2 });
+    expect([phone.frames[0], laptop.frames[0]]).toEqual([frame, frame]);
+    expect(other.frames).toEqual([]);
+    await sockets.close(phone.connection);
+    expect(await calls().push({ user_id: ada, frame })).toEqual({ delivered: 1 });
+    expect(await calls().push({ user_id: randomUUID(), frame })).toEqual({ delivered: 0 });
+  });
+
+  it('make their user online until the last of them has gone', async () => {
+    const [ada, bob] = [randomUUID(), randomUUID()];
+    const [phone, laptop] = [socket(ada).connection, socket(ada).connection];
+    const before = (await calls().onlineCount({})).count;
+    await sockets.open(phone);
+    await sockets.open(laptop);
+    expect(await calls().online({ user_ids: [bob, ada] })).toEqual({ online: [ada] });
+    expect((await calls().onlineCount({})).count).toBe(before + 1);
+    expect(await sockets.close(phone)).toBe(false);
+    expect(await calls().online({ user_ids: [bob, ada] })).toEqual({ online: [ada] });
+    expect(await sockets.close(laptop)).toBe(true);
+    expect(await calls().online({ user_ids: [bob, ada] })).toEqual({ online: [] });
+    expect((await calls().onlineCount({})).count).toBe(before);
+  });
+
+  it('of a process that died are online for a lease and no longer', async () => {
+    const presence = new Presence(keyvalue);
+    const [ada, now] = [randomUUID(), Date.now()];
+    const [dead, alive] = [
+      { userId: ada, connectionId: 'dead' },
+      { userId: ada, connectionId: 'alive' },
+    ];
+    await presence.renew([dead, alive], now);
+    await presence.renew([alive], now + LEASE_MS / 2);
+    expect(await presence.connections(ada, now + LEASE_MS - 1)).toEqual(['dead', 'alive']);
+    expect(await presence.connections(ada, now + LEASE_MS)).toEqual(['alive']);
+    expect(await presence.leave(ada, 'alive', now + LEASE_MS)).toBe(true);
+    expect(await presence.isOnline(ada, now + LEASE_MS)).toBe(false);
+  });
+
+  it('that renew their lease stay, and the count forgets those that do not', async () => {
+    const presence = new Presence(keyvalue);
+    // Far ahead of the sockets of the other tests, so that none of theirs counts.
+    const now = Date.now() + 10 * LEASE_MS;
+    const [ada, bob] = [randomUUID(), randomUUID()].map((userId) => ({ userId, connectionId: randomUUID() }));
+    await presence.renew([ada!, bob!], now);
+    expect(await presence.count(now)).toBe(2);
+    await presence.renew([ada!], now + LEASE_MS - 1);
+    expect(await presence.count(now + LEASE_MS)).toBe(1);
+    expect(await presence.isOnline(ada!.userId, now + LEASE_MS)).toBe(true);
+    expect(await presence.isOnline(bob!.userId, now + LEASE_MS)).toBe(false);
+    await presence.renew([], now + 3 * LEASE_MS);
+    expect(await presence.count(now)).toBe(0);
+  });
+});

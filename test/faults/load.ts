@@ -1,0 +1,171 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { check, type Violation } from './checker';
+import { type Account, Device, register, Tally } from './client';
+import { type Answer, History } from './history';
+import { Random } from './random';
+
+export interface LoadOptions {
+  readonly baseUrl: string;
+  readonly users?: number;
+  /** Pairs that write to each other, the same users in several. */
+  readonly conversations?: number;
+  /** Of each of a user's two devices. */
+  readonly steps?: number;
+  /** Repeats what clients do, though not when the server answers. From the environment, FAULTS_SEED, or chance. */
+  readonly seed?: number;
+}
+
+/** What clients put up with before they call a server gone: far more than any fault here lasts. */
+const MAX_ATTEMPTS = 400;
+
+/**
+ * A steady load that ends by itself after a number of steps: each user has a device that writes and one that reads, each doing one
+ * thing at a time. What is not answered is repeated under the same key; some sends are given up after the first failure instead.
+ */
+export class Load {
+  readonly history = new History();
+  readonly tally = new Tally();
+  readonly seed: number;
+  private readonly random: Random;
+  private readonly partners = new Map<string, string[]>();
+  private readonly devices: Device[] = [];
+  private readonly waiting: { isReached: () => boolean; resolve: () => void }[] = [];
+  private stepsDone = 0;
+  private running: Promise<unknown> = Promise.resolve();
+  private hasEnded = false;
+
+  private constructor(
+    private readonly accounts: readonly Account[],
+    private readonly options: Required<Omit<LoadOptions, 'seed'>> & { readonly seed: number },
+  ) {
+    this.seed = options.seed;
+    this.random = new Random(options.seed);
+    for (const { id } of accounts) this.partners.set(id, []);
+    while (this.countConversations() < options.conversations) this.pair(this.random.of(accounts).id, this.random.of(accounts).id);
+    accounts.forEach(({ id }, n) => {
+      if (this.partners.get(id)?.length === 0) this.pair(id, accounts.at(n - 1)!.id);
+    });
+  }
+
+  /** Registers the users; the load begins with `start`. */
+  static async prepare({ baseUrl, users = 50, conversations = 80, steps = 12, seed = chosenSeed() }: LoadOptions): Promise<Load> {
+    return new Load(await register(baseUrl, users), { baseUrl, users, conversations, steps, seed });
+  }
+
+  start(): void {
+    const clients = this.accounts.flatMap((account) => {
+      const random = this.random.split();
+      return [this.write(this.device(account), random), this.read(this.device(account), random.split())];
+    });
+    this.running = Promise.all(clients).finally(() => {
+      this.hasEnded = true;
+      this.stir();
+    });
+    this.running.catch(() => undefined); // told by `finish`
+  }
+
+  /** Resolves when so much of the load's steps is done (0 to 1), or the load has ended. */
+  reached(share: number): Promise<void> {
+    const wanted = share * 2 * this.options.users * this.options.steps;
+    return this.until(() => this.stepsDone >= wanted);
+  }
+
+  /** Resolves when so many more requests went unserved than now, or the load has ended. */
+  unserved(count: number): Promise<void> {
+    const wanted = this.tally.unserved + count;
+    return this.until(() => this.tally.unserved >= wanted);
+  }
+
+  /** Waits for the end of the load, then for `settled` (the server has nothing left to do), reads everything, and judges. */
+  async finish(settled: () => Promise<void>): Promise<Violation[]> {
+    await this.running;
+    await settled();
+    this.history.settle();
+    for (const account of this.accounts) {
+      const device = this.device(account);
+      await this.insist(() => device.pending());
+      for (const other of this.partners.get(account.id) ?? []) await this.insist(() => device.conversation(other));
+    }
+    for (const device of this.devices) device.close();
+    return check(this.history);
+  }
+
+  /** For a failing test: how to repeat it, and what happened. */
+  toString(): string {
+    return `FAULTS_SEED=${this.seed}; ${[...this.tally.counts].map(([what, count]) => `${what}: ${count}`).join(', ')}`;
+  }
+
+  private async write(device: Device, random: Random): Promise<void> {
+    for (let n = 0; n < this.options.steps; n++) {
+      const to = random.of(this.partners.get(device.userId) ?? []);
+      const key = `${device.userId}-${n}`;
+      if (random.chance(0.2)) await device.send(to, key);
+      else await this.insist(() => device.send(to, key));
+      this.step();
+    }
+  }
+
+  private async read(device: Device, random: Random): Promise<void> {
+    for (let n = 0; n < this.options.steps; n++) {
+      if (random.chance(0.6)) await this.fetch(device, random);
+      else await this.insist(() => device.conversation(random.of(this.partners.get(device.userId) ?? [])));
+      this.step();
+    }
+  }
+
+  /** Most of what it gets a device acknowledges; the rest is left for the next time. */
+  private async fetch(device: Device, random: Random): Promise<void> {
+    const answer = await this.insist(() => device.pending());
+    if (answer.told !== 'messages') return;
+    for (const { id } of answer.messages) if (random.chance(0.7)) await this.insist(() => device.acknowledge(id));
+  }
+
+  private async insist(ask: () => Promise<Answer>): Promise<Answer> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const answer = await ask();
+      this.stir();
+      if (answer.told !== 'refused' && answer.told !== 'unknown') return answer;
+      const [complaint] = this.tally.complaints;
+      if (complaint) throw new Error(`${complaint}; ${this}`);
+      await pause(150 + 100 * Math.random());
+    }
+    throw new Error(`not served in ${MAX_ATTEMPTS} attempts; ${this}`);
+  }
+
+  private device(account: Account): Device {
+    const device = new Device(this.options.baseUrl, account, this.history, this.tally);
+    this.devices.push(device);
+    return device;
+  }
+
+  private pair(one: string, other: string): void {
+    const partners = this.partners.get(one);
+    if (one === other || !partners || partners.includes(other)) return;
+    partners.push(other);
+    this.partners.get(other)?.push(one);
+  }
+
+  private countConversations(): number {
+    return [...this.partners.values()].reduce((sum, partners) => sum + partners.length, 0) / 2;
+  }
+
+  private until(isReached: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiting.push({ isReached, resolve });
+      this.stir();
+    });
+  }
+
+  private step(): void {
+    this.stepsDone++;
+    this.stir();
+  }
+
+  private stir(): void {
+    for (const { isReached, resolve } of this.waiting) if (this.hasEnded || isReached()) resolve();
+  }
+}
+
+function chosenSeed(): number {
+  return Number(process.env['FAULTS_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+}

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { startTestServer } from '../support/banyan';
+import { ServerProcess } from '../support/server-process';
+import { homelessCases, servedCases } from './sections';
+
+interface StartedServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'banyan-cases-'));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** As `npm start` on a fresh clone: its own process, its own folder, the PostgreSQL from npm, nothing else. */
+async function embedded(): Promise<StartedServer> {
+  const server = await ServerProcess.start({ JWT_SECRET_KEY: undefined });
+  return { url: server.url, stop: () => server.remove() };
+}
+
+async function withRedis(): Promise<StartedServer> {
+  const server = await startTestServer({ redis: true });
+  return { url: server.url, stop: () => server.close() };
+}
+
+/** The outcome of each case, in order: `ok`, or what was wrong. */
+async function runCases(url: string): Promise<string[]> {
+  const file = join(folder, 'cases.json');
+  await writeFile(file, JSON.stringify(servedCases));
+  const runner = spawn(process.execPath, [join(__dirname, 'run-cases.mjs'), url, file, '--verbose'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = (await text(runner.stdout)).split('\n');
+  return lines.flatMap((line, i) => {
+    if (line.startsWith('ok    ')) return ['ok'];
+    if (line.startsWith('FAIL  ')) return [lines[i + 1]!.trim()];
+    return line.startsWith('skip  ') ? [line] : [];
+  });
+}
+
+it('every recorded case belongs to a section', () => {
+  expect(homelessCases).toEqual([]);
+});
+
+describe.each([
+  ['the embedded default', embedded],
+  ['PostgreSQL and Redis', withRedis],
+])('the legacy contract on %s', (_name, start) => {
+  let server: StartedServer | undefined;
+  let outcomes: string[];
+
+  beforeAll(async () => {
+    server = await start();
+    outcomes = await runCases(server.url);
+  });
+
+  afterAll(() => server?.stop());
+
+  it('has been judged case by case', () => {
+    expect(outcomes).toHaveLength(servedCases.length);
+  });
+
+  it.each(servedCases.map(({ name }, i) => [name, i] as const))('%s', (_case, i) => {
+    expect(outcomes[i]).toBe('ok');
+  });
+});

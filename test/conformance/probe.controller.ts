@@ -90,7 +90,8 @@ export class ProbeController implements Handlers<typeof olderProbeContract> {
   private async perform({ mark, then }: Marked): Promise<unknown> {
     this.write(mark);
     if (then === 'die') process.kill(process.pid, 'SIGKILL');
-    while (then === 'hold' && !existsSync(join(this.folder, `go-${mark}`))) await pause(5);
+    // Until it is let go, or the test is over.
+    while (then === 'hold' && existsSync(this.folder) && !existsSync(join(this.folder, `go-${mark}`))) await pause(5);
     return { by: process.pid };
   }
 

@@ -74,12 +74,15 @@ describe('an instance killed', () => {
     await first.kill();
     const second = await caller.startWorker();
     caller.workers.suspects.clear();
-    for (const mark of ['h', 'i', 'j']) {
+    const marks = ['g'];
+    // Which of the two is asked first is chance.
+    while (!caller.carrier.counts.get('returned')) {
+      const mark = `h${marks.length}`;
       expect(await caller.call(once, { mark })).toEqual({ by: second.pid });
+      marks.push(mark);
       caller.workers.suspects.delete(first.id); // as if nobody had remembered
     }
-    expect(caller.traces.executed()).toEqual(['g', 'h', 'i', 'j']);
-    expect(caller.carrier.counts.get('returned')).toBeGreaterThan(0);
+    expect(caller.traces.executed()).toEqual(marks);
   });
 
   it('all of them: a process with a copy of its own serves by itself', async () => {
@@ -87,7 +90,8 @@ describe('an instance killed', () => {
     caller = await remoteCaller({ withCopy: true });
     const worker = await caller.startWorker();
     await worker.kill();
-    expect(await caller.call(once, { mark: 'k' })).toEqual({ by: process.pid });
+    // What the broker took before it noticed is lost for certain only later; a question may be asked again at once.
+    expect(await caller.call(look, { mark: 'k' })).toEqual({ by: process.pid });
     expect(await caller.call(once, { mark: 'l' })).toEqual({ by: process.pid });
     expect(caller.workers.suspects.has(worker.id)).toBe(true);
   });

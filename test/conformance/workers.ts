@@ -20,7 +20,8 @@ export class Workers implements InstanceDirectory {
 
   async start(options: WorkerOptions): Promise<Worker> {
     const id = randomUUID();
-    const child = fork(join(__dirname, '../support/typescript.mjs'), [join(__dirname, 'worker.ts')], {
+    const child = fork(join(__dirname, 'worker.ts'), [], {
+      execArgv: ['--require', join(__dirname, '../support/typescript.mjs')],
       env: { ...process.env, WORKER: JSON.stringify({ ...options, id }) },
     });
     const worker = new Worker(id, child);

@@ -16,7 +16,9 @@ import { Profiles1763800000000 } from './user/tables/1763800000000-profiles';
  * The two histories of each domain that keeps data. `tables`: those with a legacy counterpart, which is a view on the legacy
  * database. `side`: additional state, real tables on either. `host` is no domain: routes and instances, which every process shares.
  */
-export const migrations: Partial<Record<DomainName | 'host', { readonly tables: readonly Migration[]; readonly side: readonly Migration[] }>> = {
+export const migrations: Partial<
+  Record<DomainName | 'host', { readonly tables: readonly Migration[]; readonly side: readonly Migration[] }>
+> = {
   auth: { tables: [Accounts1763800000000], side: [AuthPlatform, AuthPublished] },
   user: { tables: [Profiles1763800000000], side: [UserPlatform, UserPublished] },
   message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000, MessagePublished] },

@@ -5,7 +5,7 @@ import { readCompose } from './support/compose';
 import { register } from './support/people';
 import { createTestBroker, type TestBroker } from './support/rabbitmq';
 import { required } from './support/banyan';
-import { type ServerProcess, startServerProcess } from './support/server-process';
+import { ServerProcess } from './support/server-process';
 import { until } from './support/until';
 
 /** The processes of docker-compose.yml, started by hand with what it says to them; only the addresses of the servers are those of the tests. */
@@ -18,7 +18,7 @@ beforeAll(async () => {
   broker = await createTestBroker();
 });
 afterAll(async () => {
-  await Promise.all(running.map((each) => each.stop()));
+  await Promise.all(running.map((each) => each.remove()));
   await broker.drop();
   const client = new Client({ connectionString: required('TEST_DATABASE_URL') });
   await client.connect();
@@ -53,8 +53,7 @@ function environmentOf(service: string): Record<string, string> {
 }
 
 async function start(service: string): Promise<ServerProcess> {
-  // As in a container it listens on every address; a port of its own instead of the container's 8000.
-  const started = await startServerProcess({ ...environmentOf(service), PORT: '0' });
+  const started = await ServerProcess.start(environmentOf(service)); // on a port of this machine, not the container's
   running.push(started);
   return started;
 }

@@ -207,17 +207,18 @@ describe('a worker with too much to do', () => {
 
   it('skips what its caller no longer waits for', async () => {
     caller = await remoteCaller();
-    await caller.startWorker({ concurrency: 1 });
+    await caller.startWorker({ concurrency: 1, maxWaiting: 2 });
     const held = caller.call(once, { mark: 'held', then: 'hold' });
     await caller.traces.begun('held');
     const abort = new AbortController();
     const given = codeOf(caller.call(once, { mark: 'given up' }, { signal: abort.signal }));
-    await until(() => caller.carrier.inFlight === 2 && (caller.carrier.counts.get('sent') ?? 0) >= 2);
+    await until(() => caller.carrier.counts.get('sent') === 2);
     const kept = caller.call(once, { mark: 'kept' });
     abort.abort();
+    const last = caller.call(once, { mark: 'last' }); // takes the place of the one given up
     expect(await given).toBe('deadline_exceeded');
-    // In the same queue behind the abort: when this is refused or begun, the abort has been read.
-    const last = caller.call(once, { mark: 'last' });
+    // Refused, for the places are taken: so all that was sent before it has been read.
+    expect(await codeOf(caller.call(once, { mark: 'too much' }))).toBe('unavailable');
     caller.traces.release('held');
     await Promise.all([held, kept, last]);
     expect(caller.traces.executed()).toEqual(['held', 'kept', 'last']);

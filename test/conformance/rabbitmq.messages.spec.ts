@@ -3,10 +3,12 @@ import { newTrace } from '@banyan/platform/telemetry/trace';
 import { type Channel, type ChannelModel, connect, type ConsumeMessage } from 'amqplib';
 import { CARRIER_KEY, type RemoteCaller, remoteCaller, until } from './carriers';
 import { probeContract } from './probe.contract';
-import { type CallEnvelope, seal, unseal } from '@banyan/platform/rabbitmq/envelope';
+import { type CallEnvelope, carrierKey, seal, unseal } from '@banyan/platform/rabbitmq/envelope';
 import type { Worker } from './workers';
 
 const { once, echo, brief } = probeContract.operations;
+
+const KEY = carrierKey(CARRIER_KEY);
 
 let caller: RemoteCaller;
 let connection: ChannelModel;
@@ -49,19 +51,19 @@ describe('somebody with access to the broker', () => {
   });
   const bodyOf = (n: number, ...calls: unknown[]) => JSON.stringify({ v: 1, n, calls });
   const send = (content: Buffer, replyTo = replies, queue = worker.instance.queue) => channel.publish('', queue, content, { replyTo });
-  const sealed = (body: string, { key = CARRIER_KEY, audience = worker.instance.queue, sender = replies } = {}) =>
+  const sealed = (body: string, { key = KEY, audience = worker.instance.queue, sender = replies } = {}) =>
     seal(key, { audience, sender }, body);
   const answers = () =>
     received.map(
       ({ content, properties }) =>
-        (unseal(CARRIER_KEY, { audience: replies, sender: String(properties.replyTo) }, content) as { answers: object[] }).answers,
+        (unseal(KEY, { audience: replies, sender: String(properties.replyTo) }, content) as { answers: object[] }).answers,
     );
 
   it('cannot call in another name: what is forged, altered, for somebody else, by somebody else or sent again is not executed', async () => {
     const altered = sealed(bodyOf(1, callOf('altered')));
     altered[altered.length - 20]! ^= 1;
     const elsewhere = (await channel.assertQueue('', { exclusive: true })).queue;
-    send(sealed(bodyOf(1, callOf('forged')), { key: 'another key' }));
+    send(sealed(bodyOf(1, callOf('forged')), { key: carrierKey('another key') }));
     send(altered);
     send(sealed(bodyOf(1, callOf('readdressed')), { audience: 'another worker' }));
     send(sealed(bodyOf(1, callOf('intercepted'))), elsewhere); // its answer would go to the thief
@@ -83,9 +85,9 @@ describe('somebody with access to the broker', () => {
     await caller.traces.begun('a');
     const body = JSON.stringify({ v: 1, answers: [1, 2, 3].map((id) => ({ id, output: 'invented' })) });
     const properties = { replyTo: worker.instance.queue };
-    channel.publish('', queue!, seal('another key', { audience: queue!, sender: worker.instance.queue }, body), properties);
+    channel.publish('', queue!, seal(carrierKey('another key'), { audience: queue!, sender: worker.instance.queue }, body), properties);
     // One that a real process has made for another call: signed, but not by the one that was asked.
-    channel.publish('', queue!, seal(CARRIER_KEY, { audience: queue!, sender: 'another worker' }, body), { replyTo: 'another worker' });
+    channel.publish('', queue!, seal(KEY, { audience: queue!, sender: 'another worker' }, body), { replyTo: 'another worker' });
     await until(() => caller.carrier.counts.get('forged') === 1 && caller.carrier.counts.get('late') === 3);
     caller.traces.release('a');
     expect(await answer).toEqual({ by: worker.pid });
@@ -133,9 +135,9 @@ describe('a carrier', () => {
       (message) => {
         if (!message || message.content.length === 0) return;
         const sender = String(message.properties.replyTo);
-        const { calls } = unseal(CARRIER_KEY, { audience: queue, sender }, message.content) as { calls: CallEnvelope[] };
+        const { calls } = unseal(KEY, { audience: queue, sender }, message.content) as { calls: CallEnvelope[] };
         const reply = (answers: object[]) =>
-          channel.publish('', sender, seal(CARRIER_KEY, { audience: sender, sender: queue }, JSON.stringify({ v: 1, answers })), {
+          channel.publish('', sender, seal(KEY, { audience: sender, sender: queue }, JSON.stringify({ v: 1, answers })), {
             replyTo: queue,
           });
         answer(reply, calls, message.content.length);

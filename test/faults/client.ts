@@ -26,6 +26,14 @@ export class Tally {
     return [...this.counts].reduce((sum, [what, count]) => (what.endsWith(' 200') ? sum : sum + count), 0);
   }
 
+  /** How many requests a server had taken and did not answer as asked, whatever it said. Not to be taken is no failure of a request. */
+  get failed(): number {
+    return [...this.counts].reduce(
+      (sum, [what, count]) => (/ (\d+|SILENCE|.* accepted)$/.test(what) && !what.endsWith(' 200') ? sum + count : sum),
+      0,
+    );
+  }
+
   /** How many requests the server had taken and did not answer. */
   get dropped(): number {
     return [...this.counts].reduce((sum, [what, count]) => (what.endsWith(' accepted') ? sum + count : sum), 0);
@@ -35,9 +43,11 @@ export class Tally {
 /** A device of a user: one request at a time, each recorded. */
 export class Device {
   private readonly http = new HttpClient();
+  private current = 0;
 
+  /** @param urls of servers with the same data; the first is asked until it does not take a request, then the next */
   constructor(
-    private readonly baseUrl: string,
+    private readonly urls: readonly string[],
     private readonly account: Account,
     private readonly history: History,
     private readonly tally: Tally,
@@ -77,12 +87,13 @@ export class Device {
     return this.history.record(asked, async () => {
       const outcome = await this.http.ask({
         method,
-        url: `${this.baseUrl}/api/v1${path}`,
+        url: `${this.urls[this.current]}/api/v1${path}`,
         headers: { authorization: `Bearer ${this.account.token}`, ...(key ? { 'idempotency-key': key } : {}) },
         body,
         patienceMs: DEADLINE_MS[asked.ask] + PATIENCE_MS,
       });
       this.note(asked, outcome);
+      if ('lost' in outcome) this.current = (this.current + 1) % this.urls.length;
       return answerOf(asked, outcome);
     });
   }

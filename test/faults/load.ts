@@ -6,11 +6,15 @@ import { Random } from './random';
 
 export interface LoadOptions {
   readonly baseUrl: string;
+  /** Further servers of the same data: half of the devices begin there, and each changes over when its own does not take its request. */
+  readonly otherUrls?: readonly string[];
   readonly users?: number;
   /** Pairs that write to each other, the same users in several. */
   readonly conversations?: number;
-  /** Of each of a user's two devices. */
+  /** Of each of a user's two devices; Infinity for a load that goes on until `stop`. */
   readonly steps?: number;
+  /** After each step of a device, on average; none by default. */
+  readonly pauseMs?: number;
   /** Repeats what clients do, though not when the server answers. From the environment, FAULTS_SEED, or chance. */
   readonly seed?: number;
 }
@@ -33,6 +37,7 @@ export class Load {
   private stepsDone = 0;
   private running: Promise<unknown> = Promise.resolve();
   private hasEnded = false;
+  private isStopped = false;
 
   private constructor(
     private readonly accounts: readonly Account[],
@@ -48,8 +53,16 @@ export class Load {
   }
 
   /** Registers the users; the load begins with `start`. */
-  static async prepare({ baseUrl, users = 50, conversations = 80, steps = 12, seed = chosenSeed() }: LoadOptions): Promise<Load> {
-    return new Load(await register(baseUrl, users), { baseUrl, users, conversations, steps, seed });
+  static async prepare({
+    baseUrl,
+    otherUrls = [],
+    users = 50,
+    conversations = 80,
+    steps = 12,
+    pauseMs = 0,
+    seed = chosenSeed(),
+  }: LoadOptions): Promise<Load> {
+    return new Load(await register(baseUrl, users), { baseUrl, otherUrls, users, conversations, steps, pauseMs, seed });
   }
 
   start(): void {
@@ -68,6 +81,17 @@ export class Load {
   reached(share: number): Promise<void> {
     const wanted = share * 2 * this.options.users * this.options.steps;
     return this.until(() => this.stepsDone >= wanted);
+  }
+
+  /** Resolves when so many more steps are done, or the load has ended. */
+  further(steps: number): Promise<void> {
+    const wanted = this.stepsDone + steps;
+    return this.until(() => this.stepsDone >= wanted);
+  }
+
+  /** No device begins another step. */
+  stop(): void {
+    this.isStopped = true;
   }
 
   /** Resolves when so many more requests went unserved than now, or the load has ended. */
@@ -96,20 +120,20 @@ export class Load {
   }
 
   private async write(device: Device, random: Random): Promise<void> {
-    for (let n = 0; n < this.options.steps; n++) {
+    for (let n = 0; n < this.options.steps && !this.isStopped; n++) {
       const to = random.of(this.partners.get(device.userId) ?? []);
       const key = `${device.userId}-${n}`;
       if (random.chance(0.2)) await device.send(to, key);
       else await this.insist(() => device.send(to, key));
-      this.step();
+      await this.step(random);
     }
   }
 
   private async read(device: Device, random: Random): Promise<void> {
-    for (let n = 0; n < this.options.steps; n++) {
+    for (let n = 0; n < this.options.steps && !this.isStopped; n++) {
       if (random.chance(0.6)) await this.fetch(device, random);
       else await this.insist(() => device.conversation(random.of(this.partners.get(device.userId) ?? [])));
-      this.step();
+      await this.step(random);
     }
   }
 
@@ -133,7 +157,10 @@ export class Load {
   }
 
   private device(account: Account): Device {
-    const device = new Device(this.options.baseUrl, account, this.history, this.tally);
+    const { baseUrl, otherUrls } = this.options;
+    const urls = [baseUrl, ...otherUrls];
+    const first = this.devices.length % urls.length;
+    const device = new Device([...urls.slice(first), ...urls.slice(0, first)], account, this.history, this.tally);
     this.devices.push(device);
     return device;
   }
@@ -156,9 +183,10 @@ export class Load {
     });
   }
 
-  private step(): void {
+  private async step(random: Random): Promise<void> {
     this.stepsDone++;
     this.stir();
+    if (this.options.pauseMs > 0) await pause(2 * this.options.pauseMs * random.next());
   }
 
   private stir(): void {

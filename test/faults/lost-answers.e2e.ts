@@ -39,7 +39,7 @@ describe('when an answer is lost inside the server', () => {
   beforeEach(() => {
     tally = new Tally();
     carrier.plan.clear();
-    [ada, bob] = accounts.map((account) => new Device(server.url, account, new History(), tally)) as [Device, Device];
+    [ada, bob] = accounts.map((account) => new Device([server.url], account, new History(), tally)) as [Device, Device];
   });
 
   afterEach(() => {

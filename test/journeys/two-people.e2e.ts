@@ -1,17 +1,32 @@
-import { startTestServer, type TestServer } from '../support/banyan';
+import { startTestServer } from '../support/banyan';
 import { envelope, type Person, register, signIn } from '../support/people';
+import { placements, startPlaced, strayed } from '../support/placements';
 
-/** As the web client uses it, on both key-value stores; whatever may be repeated is executed twice. */
-describe.each([
-  ['in the process', false],
-  ['in Redis', true],
-])('two people, with presence and queues %s', (_where, redis) => {
-  let server: TestServer | undefined;
+interface Started {
+  readonly url: string;
+  /** Calls that were made elsewhere than the test's name says. */
+  strayed?(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** As the web client uses it, on both key-value stores, where whatever may be repeated is executed twice; and in every placement. */
+describe.each<[string, () => Promise<Started>]>([
+  ['with presence and queues in the process', () => startTestServer({ twice: true })],
+  ['with presence and queues in Redis', () => startTestServer({ redis: true, twice: true })],
+  ...placements.map((placement): [string, () => Promise<Started>] => [
+    `with ${placement.name}`,
+    async () => {
+      const deployment = await startPlaced(placement);
+      return { url: deployment.url, strayed: () => strayed(deployment, placement), close: () => deployment.remove() };
+    },
+  ]),
+])('two people, %s', (_where, start) => {
+  let server: Started | undefined;
   let ada: Person;
   let ben: Person;
 
   beforeAll(async () => {
-    server = await startTestServer({ redis, twice: true });
+    server = await start();
     [ada, ben] = await Promise.all([register(server.url, 'ada'), register(server.url, 'ben')]);
   });
 
@@ -130,6 +145,10 @@ describe.each([
     await ada.post('/users/me/key-backup', { encrypted_private_key: backup }).expect(200);
     await ada.get('/users/me/key-backup').expect(200, { has_backup: true, encrypted_private_key: backup });
     await ben.get('/users/me/key-backup').expect(200, { has_backup: false, encrypted_private_key: null });
+  });
+
+  it('were served where they should be', async () => {
+    expect(await server!.strayed?.()).toEqual(server!.strayed && []);
   });
 });
 

@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { startTestServer } from '../support/banyan';
-import { startServerProcess } from '../support/server-process';
+import { type Placement, placements, startPlaced, strayed } from '../support/placements';
+import { ServerProcess } from '../support/server-process';
 import { homelessCases, servedCases } from './sections';
 
 interface StartedServer {
   readonly url: string;
+  /** Calls that were made elsewhere than its name says. */
+  strayed?(): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -24,12 +27,22 @@ afterAll(async () => {
 
 /** As `npm start` on a fresh clone: its own process, its own folder, the PostgreSQL from npm, nothing else. */
 async function embedded(): Promise<StartedServer> {
-  return startServerProcess({ DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'silent', RATE_LIMITS: 'off' });
+  const server = await ServerProcess.start({ JWT_SECRET_KEY: undefined });
+  return { url: server.url, stop: () => server.remove() };
 }
 
 async function withRedis(): Promise<StartedServer> {
   const server = await startTestServer({ redis: true });
   return { url: server.url, stop: () => server.close() };
+}
+
+async function placed(placement: Placement): Promise<StartedServer> {
+  const deployment = await startPlaced(placement);
+  return {
+    url: deployment.url,
+    strayed: () => strayed(deployment, placement),
+    stop: () => deployment.remove(),
+  };
 }
 
 /** The outcome of each case, in order: `ok`, or what was wrong. */
@@ -51,9 +64,10 @@ it('every recorded case belongs to a section', () => {
   expect(homelessCases).toEqual([]);
 });
 
-describe.each([
+describe.each<[string, () => Promise<StartedServer>]>([
   ['the embedded default', embedded],
   ['PostgreSQL and Redis', withRedis],
+  ...placements.map((placement): [string, () => Promise<StartedServer>] => [placement.name, () => placed(placement)]),
 ])('the legacy contract on %s', (_name, start) => {
   let server: StartedServer | undefined;
   let outcomes: string[];
@@ -65,8 +79,9 @@ describe.each([
 
   afterAll(() => server?.stop());
 
-  it('has been judged case by case', () => {
+  it('has been judged case by case', async () => {
     expect(outcomes).toHaveLength(servedCases.length);
+    expect(await server!.strayed?.()).toEqual(server!.strayed && []);
   });
 
   it.each(servedCases.map(({ name }, i) => [name, i] as const))('%s', (_case, i) => {

@@ -8,7 +8,7 @@ import { StartupError } from '@banyan/platform/config/startup-error';
 import type { Settings } from '@banyan/platform/config/table';
 import { isError } from '@banyan/platform/contract';
 import type { Carrier } from '@banyan/platform/dispatch/carrier';
-import { asSystem, currentContext } from '@banyan/platform/dispatch/context';
+import { currentContext } from '@banyan/platform/dispatch/context';
 import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
 import { LocalCarrier } from '@banyan/platform/dispatch/local.carrier';
 import { KeepErrors, OperationServer } from '@banyan/platform/dispatch/server';
@@ -20,8 +20,6 @@ import { Limits } from '@banyan/platform/edge/limits';
 import { mountProbes } from '@banyan/platform/edge/probes';
 import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/edge/service-routes';
 import { TokenVerifier } from '@banyan/platform/edge/token';
-import { LocalEvents } from '@banyan/platform/events/local-events';
-import { discoverSubscriptions } from '@banyan/platform/events/subscriptions';
 import { reachOf } from '@banyan/platform/host/route-table';
 import { InProcessKeyValue } from '@banyan/platform/keyvalue/in-process.keyvalue';
 import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
@@ -30,18 +28,18 @@ import { PlatformModule } from '@banyan/platform/nest/platform.module';
 import { createLogger, type Logger } from '@banyan/platform/telemetry/log';
 import { Metrics } from '@banyan/platform/telemetry/metrics';
 import { NestLogger } from '@banyan/platform/telemetry/nest-logger';
-import { parseTraceparent } from '@banyan/platform/telemetry/trace';
 import type { DynamicModule, Type } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner, NestFactory } from '@nestjs/core';
+import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { CALLER_CHANGED, CallerChanges } from './caller-changes';
 import { contracts, domainTable, edgeContracts } from './domains';
+import { startEvents } from './events';
 import { publishGauges } from './gauges';
 import { Maintenance } from './maintenance';
 import { joinOthers } from './membership';
 import { openRabbit } from './rabbit';
-import { openStorage, type Storage } from './storage';
+import { openStorage } from './storage';
 
 export interface RunningServer {
   /** e.g. `http://127.0.0.1:8000` */
@@ -104,7 +102,7 @@ export async function startServer(
     app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
     await app.init();
     await app.startAllMicroservices();
-    const events = startEvents(app, storage);
+    const events = startEvents({ app, storage, rabbit, routes: others.routes.routes, serve: settings.SERVE });
     const maintenance = new Maintenance(storage.databases, dispatcher, settings.SERVE.domains, log);
     maintenance.start();
     const url = await listen(fastify, settings);
@@ -207,16 +205,6 @@ async function openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, 
   mountDocumentation(app, edgeContracts, settings.PUBLIC_URL);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
   mountEdge(fastify, { contracts: edgeContracts, dispatcher, callers, limits: new Limits(settings.RATE_LIMITS, keyvalue), metrics, log });
-}
-
-function startEvents(app: NestFastifyApplication, { databases }: Storage): LocalEvents {
-  const subscriptions = discoverSubscriptions(app.get(DiscoveryService), app.get(MetadataScanner));
-  const events = new LocalEvents(new Map([...databases.entries()].map(([domain, { database }]) => [domain, database])), subscriptions, {
-    around: ({ id, subscription, trace }, work) =>
-      asSystem(subscription, { key: `${id}/${subscription}`, trace: parseTraceparent(trace ?? undefined) }, work),
-  });
-  events.start();
-  return events;
 }
 
 /** Take no more, answer what was taken. */

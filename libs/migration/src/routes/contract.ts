@@ -16,7 +16,7 @@ export const NobodyThere = domainError('route.nobody_there', {
 /** Neither `previous` nor `force`; `current` has what it is. */
 export const PreviousMissing = domainError('route.previous_missing', {
   status: 428,
-  detail: 'Say what the route was when you looked at it (`previous`), or say `force`.',
+  detail: 'Say in `previous` what the route was when you looked, or say `force`.',
 });
 /** `force` does not help: the requests would fail. */
 export const OutOfReach = domainError('route.out_of_reach', {

@@ -87,7 +87,8 @@ describe('settings', () => {
     [{ AUTH_DATABASE_URL: 'postgres://db/auth_db', JWT_SECRET_KEY: aSecret }, /^HOST_DATABASE_URL is missing/],
     [{ AMQP_URL: 'amqp://broker' }, /^AMQP_URL needs DATABASE_URL and REDIS_URL beside it/],
     [{ ...ownServer, AMQP_URL: 'amqp://broker' }, /^AMQP_URL needs REDIS_URL beside it/],
-    [{ ...ownServer, REDIS_URL: 'redis://cache', AMQP_URL: 'amqp://broker' }, 'AMQP_URL is not supported by this build; leave it unset.'],
+    [{ ...ownServer, REDIS_URL: 'redis://cache', AMQP_URL: 'amqp://broker' }, /^CARRIER_KEY is missing/],
+    [{ SMTP_URL: 'smtp://mail' }, 'SMTP_URL is not supported by this build; leave it unset.'],
     [{ S3_BUCKET: 'media' }, 'S3_BUCKET is not supported by this build; leave it unset.'],
     [{ SERVE: 'edge' }, /^SERVE should be all unless AMQP_URL is set/],
     [{ ROUTES: 'relay=local:90%,remote:10%' }, 'ROUTES sends a part of relay to remote, which needs AMQP_URL.'],
@@ -145,7 +146,7 @@ describe('the list of settings', () => {
     expect(line('PUBLIC_URL')).toMatchObject({ value: 'http://localhost:9000', source: 'default' });
     expect(line('LOG_LEVEL')).toMatchObject({ value: 'debug', source: '.env' });
     expect(line('DATABASE_URL')).toMatchObject({ value: null, source: 'unset' });
-    expect(line('AMQP_URL')).toMatchObject({ value: null, source: 'reserved' });
+    expect(line('SMTP_URL')).toMatchObject({ value: null, source: 'reserved' });
     expect(line('JWT_SECRET_KEY')).toMatchObject({ value: '***' });
     expect(line('REDIS_URL')).toMatchObject({ value: 'redis://***@cache:6379/0?***' });
     expect(lines.map(({ name }) => name)).toEqual(settingEntries.map(([name]) => name));

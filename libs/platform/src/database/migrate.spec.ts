@@ -63,7 +63,15 @@ it('makes only the side tables where the others are views', async () => {
     legacy,
     `SELECT tablename AS name FROM pg_tables WHERE schemaname = '${schema}' ORDER BY 1`,
   );
-  expect(tables.map(({ name }) => name)).toEqual(['inbox', 'leases', 'migrations_side', 'outbox', 'redeliveries', 'request_keys']);
+  expect(tables.map(({ name }) => name)).toEqual([
+    'inbox',
+    'leases',
+    'migrations_side',
+    'outbox',
+    'published',
+    'redeliveries',
+    'request_keys',
+  ]);
 });
 
 it('leaves a schema to its owner if the role may create in it', async () => {

@@ -199,10 +199,11 @@ describe('where a call runs', () => {
     expect(new Set(places.values())).toEqual(new Set(['here', 'there']));
   });
 
-  it('and nothing is there: 503, and nothing was executed', async () => {
+  it('and no copy is there: 503, and nothing was executed', async () => {
     const routes = new Routes({ work: { remote: ALL, local: 0, legacy: 0 } });
     const here = new Scripted(async () => 'here');
-    await expect(dispatcherOf(here, { routes }).callFromEdge(no, {}, edge)).rejects.toMatchObject({ code: 'unavailable' });
+    const dispatcher = new Dispatcher(routes, { local: here, serves: () => false }, new Metrics());
+    await expect(dispatcher.callFromEdge(no, {}, edge)).rejects.toMatchObject({ code: 'unavailable' });
     expect(here.calls).toEqual([]);
   });
 });

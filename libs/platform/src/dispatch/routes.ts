@@ -35,6 +35,8 @@ export function newHomeAt(weights: RouteWeights, bucket: number): 'remote' | 'lo
 
 /** The routes as this process sees them now. Replaced as a whole, so that one decision never mixes two states. */
 export class Routes {
+  private readonly followers = new Set<() => void>();
+
   constructor(private snapshot: Readonly<Record<string, RouteWeights>> = {}) {}
 
   weights(domain: string): RouteWeights {
@@ -51,5 +53,12 @@ export class Routes {
 
   replace(snapshot: Readonly<Record<string, RouteWeights>>): void {
     this.snapshot = snapshot;
+    for (const follower of this.followers) follower();
+  }
+
+  /** Called after each replacement, also by one that is equal. @returns stops it */
+  onChange(follower: () => void): () => void {
+    this.followers.add(follower);
+    return () => this.followers.delete(follower);
   }
 }

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Actor, CallContext } from '../contract';
 
 /**
@@ -68,7 +68,12 @@ export interface Direction {
 
 const MAC_BYTES = 32;
 
-export function seal(key: string, direction: Direction, body: string): Buffer {
+/** CARRIER_KEY made ready: from a text it would be made ready for each message. */
+export function carrierKey(text: string): KeyObject {
+  return createSecretKey(text, 'utf8');
+}
+
+export function seal(key: KeyObject, direction: Direction, body: string): Buffer {
   const content = Buffer.allocUnsafe(MAC_BYTES + Buffer.byteLength(body));
   content.write(body, MAC_BYTES);
   macOf(key, direction, content.subarray(MAC_BYTES)).copy(content);
@@ -76,13 +81,13 @@ export function seal(key: string, direction: Direction, body: string): Buffer {
 }
 
 /** The body, parsed; undefined if it was not sealed with this key, by this sender, for this audience. */
-export function unseal(key: string, direction: Direction, content: Buffer): unknown {
+export function unseal(key: KeyObject, direction: Direction, content: Buffer): unknown {
   if (content.length <= MAC_BYTES) return undefined;
   const body = content.subarray(MAC_BYTES);
   if (!timingSafeEqual(content.subarray(0, MAC_BYTES), macOf(key, direction, body))) return undefined;
   return JSON.parse(body.toString()); // who has the key writes JSON
 }
 
-function macOf(key: string, { audience, sender }: Direction, body: Buffer): Buffer {
+function macOf(key: KeyObject, { audience, sender }: Direction, body: Buffer): Buffer {
   return createHmac('sha256', key).update(`${audience}\n${sender}\n`).update(body).digest();
 }

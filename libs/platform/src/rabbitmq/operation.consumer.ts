@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { LRUCache } from 'lru-cache';
@@ -14,6 +14,7 @@ import {
   type CallBatch,
   type CallEnvelope,
   type Reason,
+  carrierKey,
   seal,
   unseal,
   VERSION,
@@ -50,13 +51,16 @@ interface Call {
 const SENDERS = 10_000;
 /** For a broker that does not answer. */
 const FAREWELL_MS = 2_000;
+/** Less than the broker would wait before it gives up a consumer, by far. */
+const BULK_MS = 100;
 
 /**
  * Executes what other processes call here, from one exclusive queue, and answers each call: with its output, with the declared error,
  * or with the word that it was not (or perhaps not) executed, so that the caller can go elsewhere.
  *
- * A message is acknowledged when it comes, before anything of it runs: nothing is ever delivered twice. What a killed process had
- * begun or not is gone with its queue, and its callers hear nothing, which they take for `maybe`.
+ * Nothing is executed because it was delivered again: the numbers of the batches tell. What a killed process had begun or not is gone
+ * with its queue, and its callers hear nothing, which they take for `maybe`. Acknowledging therefore only tells the broker how much to
+ * send, and is done for many messages at once: one by one it costs a small call a third of its time.
  */
 export class OperationConsumer {
   private readonly channel: LastingChannel<Channel>;
@@ -64,11 +68,13 @@ export class OperationConsumer {
   private readonly answers = new Map<string, TurnBatch<Encoded>>();
   private readonly lastNumbers = new LRUCache<string, number>({ max: SENDERS });
   private readonly counted = new Map<string, number>();
+  private readonly key: KeyObject;
   private isDraining = false;
   private queueName: string;
 
   constructor(private readonly options: OperationConsumerOptions) {
     const { connection, instanceId, log, concurrency = 256, maxWaiting = 1_024 } = options;
+    this.key = carrierKey(options.key);
     this.queueName = `banyan.calls.${instanceId}`;
     this.work = new WorkQueue({ concurrency, maxWaiting }, (call) => this.execute(call));
     this.channel = new LastingChannel(connection, {
@@ -113,7 +119,8 @@ export class OperationConsumer {
 
   private async consume(channel: Channel): Promise<void> {
     if (this.isDraining) throw new Error('draining');
-    await channel.prefetch(this.options.prefetch ?? 256);
+    const { prefetch = 256 } = this.options;
+    await channel.prefetch(prefetch);
     const queue = this.queueName;
     try {
       await channel.assertQueue(queue, { exclusive: true });
@@ -122,10 +129,13 @@ export class OperationConsumer {
       this.queueName = `banyan.calls.${this.options.instanceId}.${randomBytes(4).toString('hex')}`;
       throw error;
     }
+    const acknowledge = inBulk(Math.ceil(prefetch / 4), (last: ConsumeMessage) => {
+      if (this.channel.current === channel) channel.ack(last, true);
+    });
     await channel.consume(queue, (message) => {
       // Cancelled by the server: the queue was deleted or its node is gone. Opening the channel again declares it again.
       if (!message) return void channel.close().catch(() => undefined);
-      channel.ack(message);
+      acknowledge(message);
       this.receive(queue, message);
     });
     this.options.onQueue?.(queue);
@@ -134,7 +144,7 @@ export class OperationConsumer {
   private receive(queue: string, { content, properties }: ConsumeMessage): void {
     if (properties.type === 'probe') return;
     const replyTo = String(properties.replyTo);
-    const batch = unseal(this.options.key, { audience: queue, sender: replyTo }, content) as CallBatch | undefined;
+    const batch = unseal(this.key, { audience: queue, sender: replyTo }, content) as CallBatch | undefined;
     if (!batch) {
       this.count('forged');
       this.options.log.warn({ sender: replyTo, bytes: content.length }, 'refused calls that no process of ours has signed for this one');
@@ -191,7 +201,7 @@ export class OperationConsumer {
   private send(replyTo: string, answers: readonly Encoded[]): void {
     this.answers.delete(replyTo); // callers come and go; a batch lives for one turn
     const body = `{"v":${VERSION},"answers":[${answers.map(({ json }) => json).join(',')}]}`;
-    const content = seal(this.options.key, { audience: replyTo, sender: this.queueName }, body);
+    const content = seal(this.key, { audience: replyTo, sender: this.queueName }, body);
     // Without a channel there is nobody to tell: the callers have noticed the loss of the queue.
     this.channel.current?.publish('', replyTo, content, { replyTo: this.queueName });
   }
@@ -199,6 +209,24 @@ export class OperationConsumer {
   private count(what: string): void {
     this.counted.set(what, (this.counted.get(what) ?? 0) + 1);
   }
+}
+
+/** Hand on the latest item when there are `count` of them, or some time after the first. */
+function inBulk<T>(count: number, act: (latest: T) => void): (item: T) => void {
+  let latest: T;
+  let size = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    size = 0;
+    act(latest);
+  };
+  return (item) => {
+    latest = item;
+    if (++size >= count) return flush();
+    timer ??= setTimeout(flush, BULK_MS).unref();
+  };
 }
 
 /** Signed by one of ours, and yet a later build may have changed its mind about what a call is. */

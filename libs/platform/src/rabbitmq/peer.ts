@@ -18,8 +18,8 @@ export interface PendingCall {
   /** Undo what waiting needs: timer and listeners. */
   readonly release: () => void;
   readonly since: number;
-  /** Given to the broker, so that nobody can say any more that it was not executed. */
-  isSent: boolean;
+  /** The number of the message it went with. From then on only its return says that it was not executed. */
+  batch?: number;
 }
 
 /** What a process knows of another one that it calls. */

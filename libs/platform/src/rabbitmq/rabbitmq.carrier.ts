@@ -1,11 +1,12 @@
+import type { KeyObject } from 'node:crypto';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
-import type { ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
+import type { Channel, ConsumeMessage, Message } from 'amqplib';
 import { type Actor, type CallContext, DomainError, Internal, type Operation } from '../contract';
 import type { Attempt, Carrier, RemoteCarrier } from '../dispatch/carrier';
 import { AttemptTimedOut, NobodyLeft, Unserved } from '../dispatch/outcome';
 import type { Instance, InstanceDirectory } from '../host/instances';
 import type { Logger } from '../telemetry/log';
-import { type AnswerBatch, type AnswerEnvelope, type CallEnvelope, seal, unseal, VERSION } from './envelope';
+import { type AnswerBatch, type AnswerEnvelope, type CallEnvelope, carrierKey, seal, unseal, VERSION } from './envelope';
 import { LastingChannel } from './lasting-channel';
 import { type Outgoing, Peer, type PendingCall } from './peer';
 import { TurnBatch } from './turn-batch';
@@ -35,32 +36,33 @@ const REFUSALS: ReadonlySet<string> = new Set(['draining', 'expired', 'overloade
  * a call is refused at once.
  */
 export class RabbitCarrier implements RemoteCarrier {
-  private readonly channel: LastingChannel<ConfirmChannel>;
+  private readonly channel: LastingChannel<Channel>;
   private readonly peers = new Map<string, Peer>();
   private readonly carriers: Readonly<Record<'worker' | 'host', Carrier>>;
   private readonly maxPending: number;
   private readonly maxPendingBytes: number;
   private readonly counted = new Map<string, number>();
   private readonly sweep: NodeJS.Timeout;
+  private readonly key: KeyObject;
   private replyQueue = '';
   private isBlocked = false;
   private lastId = 0;
   /** Never begins again at one: receivers refuse a number they have passed. */
   private lastBatch = 0;
-  /** The calls of each message that the broker has not confirmed yet. */
-  private readonly unconfirmed = new Map<number, readonly number[]>();
   private pending = 0;
   private pendingBytes = 0;
 
   constructor(private readonly options: RabbitCarrierOptions) {
     const { connection, log, maxPending = 10_000, maxPendingBytes = 64 * 1024 * 1024 } = options;
+    this.key = carrierKey(options.key);
     this.maxPending = maxPending;
     this.maxPendingBytes = maxPendingBytes;
     this.carriers = { worker: this.carrierTo('worker'), host: this.carrierTo('host') };
     // The broker stops reading from us when it is short of memory or disk: calls would wait in the socket until nobody wants them.
     connection.managedConnection.on('blocked', this.onBlocked).on('unblocked', this.onUnblocked).on('disconnect', this.onUnblocked);
     this.channel = new LastingChannel(connection, {
-      create: (model) => model.createConfirmChannel(),
+      // No confirms: an unroutable message comes back without them, and a lost one is one more answer that does not come.
+      create: (model) => model.createChannel(),
       setUp: (channel) => this.listen(channel),
       onLost: () => this.failAll('connection_lost'),
       log,
@@ -77,7 +79,7 @@ export class RabbitCarrier implements RemoteCarrier {
     return this.channel.ready();
   }
 
-  /** How often what has happened: `sent` messages, and `returned`, `nacked`, `lost`, `late`, `forged` and refused calls. For metrics. */
+  /** How often what has happened: `sent` messages, and `returned`, `lost`, `late`, `forged` and refused calls. For metrics. */
   get counts(): ReadonlyMap<string, number> {
     return this.counted;
   }
@@ -136,7 +138,7 @@ export class RabbitCarrier implements RemoteCarrier {
       const breaker = peer.breaker(operation.domain);
       breaker.begin();
       const since = performance.now();
-      peer.calls.set(id, { resolve, reject, operation: name, breaker, bytes: json.length, release, since, isSent: false });
+      peer.calls.set(id, { resolve, reject, operation: name, breaker, bytes: json.length, release, since });
       peer.lastUsed = since;
       this.pending++;
       this.pendingBytes += json.length;
@@ -178,21 +180,14 @@ export class RabbitCarrier implements RemoteCarrier {
     const body = `{"v":${VERSION},"n":${n},"calls":[${calls.map(({ json }) => json).join(',')}]}`;
     for (const { id } of calls) {
       const call = peer.calls.get(id);
-      if (call) call.isSent = true;
+      if (call) call.batch = n;
     }
     this.count('sent');
-    const ids = calls.map(({ id }) => id);
-    this.unconfirmed.set(n, ids);
     const properties = { mandatory: true, replyTo: this.replyQueue, correlationId: String(n) };
-    channel.publish('', peer.instance.queue, seal(this.options.key, direction, body), properties, (error: Error | null) => {
-      this.unconfirmed.delete(n);
-      if (!error || this.channel.current !== channel) return; // lost with the channel, where nobody knows
-      this.count('nacked', ids.length);
-      for (const id of ids) this.fail(peer, id, this.unserved(peer, id, 'no', 'nacked'), 'bad');
-    });
+    channel.publish('', peer.instance.queue, seal(this.key, direction, body), properties);
   }
 
-  private async listen(channel: ConfirmChannel): Promise<void> {
+  private async listen(channel: Channel): Promise<void> {
     // Named by the broker: nobody waits until it has noticed that a lost connection's queue is free again.
     const { queue } = await channel.assertQueue('', { exclusive: true });
     channel.on('return', (message: Message) => this.onReturned(message));
@@ -205,7 +200,7 @@ export class RabbitCarrier implements RemoteCarrier {
 
   private onAnswers(queue: string, { content, properties }: ConsumeMessage): void {
     const sender = String(properties.replyTo);
-    const batch = unseal(this.options.key, { audience: queue, sender }, content) as AnswerBatch | undefined;
+    const batch = unseal(this.key, { audience: queue, sender }, content) as AnswerBatch | undefined;
     if (!batch) {
       this.count('forged');
       this.options.log.warn({ sender, bytes: content.length }, 'refused answers that no process of ours has signed');
@@ -237,12 +232,16 @@ export class RabbitCarrier implements RemoteCarrier {
     const peer = this.peers.get(fields.routingKey);
     if (!peer) return;
     this.options.directory.suspect(peer.instance.id);
-    for (const id of this.unconfirmed.get(Number(properties.correlationId)) ?? []) {
-      if (!peer.calls.has(id)) continue;
+    const batch = Number(properties.correlationId);
+    const lost: number[] = [];
+    for (const [id, call] of peer.calls) {
+      if (call.batch !== batch) {
+        if (call.batch !== undefined) lost.push(id);
+        continue;
+      }
       this.count('returned');
       this.fail(peer, id, this.unserved(peer, id, 'no', 'returned'), 'neutral');
     }
-    const lost = [...peer.calls].filter(([, { isSent }]) => isSent).map(([id]) => id);
     if (lost.length === 0) return;
     setTimeout(() => {
       for (const id of lost) {
@@ -266,15 +265,15 @@ export class RabbitCarrier implements RemoteCarrier {
   private abort(peer: Peer, id: number): void {
     const call = peer.calls.get(id);
     if (!call) return;
-    this.fail(peer, id, new Unserved(call.operation, call.isSent ? 'maybe' : 'no', 'aborted'), 'neutral');
-    if (call.isSent) peer.outgoing.add({ id, isAbort: true, json: JSON.stringify({ id, abort: true }) });
+    this.fail(peer, id, new Unserved(call.operation, call.batch === undefined ? 'no' : 'maybe', 'aborted'), 'neutral');
+    if (call.batch !== undefined) peer.outgoing.add({ id, isAbort: true, json: JSON.stringify({ id, abort: true }) });
   }
 
   private failAll(reason: string): void {
     for (const peer of this.peers.values()) {
-      for (const [id, { isSent }] of peer.calls) {
+      for (const [id, { batch }] of peer.calls) {
         this.count('lost');
-        this.fail(peer, id, this.unserved(peer, id, isSent ? 'maybe' : 'no', reason), 'neutral');
+        this.fail(peer, id, this.unserved(peer, id, batch === undefined ? 'no' : 'maybe', reason), 'neutral');
       }
     }
   }

@@ -8,6 +8,8 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/migrations', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts', '**/*.e2e.ts'],
+  // What needs a machine of its own for minutes: `npm run test:all`.
+  testPathIgnorePatterns: ['/node_modules/', ...(process.env.TEST_MATRIX === 'all' ? [] : ['\\.all\\.e2e\\.ts$'])],
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {
     '^@banyan/domains$': '<rootDir>/libs/domains.ts',

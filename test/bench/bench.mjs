@@ -87,7 +87,7 @@ async function onServers(folder) {
 
 async function measureLocalCall(env) {
   console.log('\nCalling …');
-  const us = await ask('local-call.mjs', {}, { ...env, PORT: '0', RATE_LIMITS: 'off', LOG_LEVEL: 'warn' });
+  const us = await ask('local-call.mjs', {}, { ...env, PORT: '0', RATE_LIMITS: 'off', LOG_LEVEL: 'error' });
   const row = (title, layer) => [title, number(median(us[layer]), 2), number(quantile(us[layer], 0.99), 2)];
   printTable(
     'A call in the process, µs',

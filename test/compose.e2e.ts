@@ -53,8 +53,7 @@ function environmentOf(service: string): Record<string, string> {
 }
 
 async function start(service: string): Promise<ServerProcess> {
-  // As in a container it listens on every address; a port of its own instead of the container's 8000.
-  const started = await ServerProcess.start(environmentOf(service));
+  const started = await ServerProcess.start(environmentOf(service)); // on a port of this machine, not the container's
   running.push(started);
   return started;
 }

@@ -3,7 +3,7 @@
  * different machines or runs say little; ratios within one run do. Some seven minutes; prints Markdown (docs/bench.md). A missed
  * target is said and fails nothing.
  *
- *     npm run bench -- --only send,read     of start, call, send, read
+ *     npm run bench -- --only send,read     of start, call, carrier, send, read
  *     npm run bench -- --short              a trial: few and short rounds
  *     npm run bench -- --profile FOLDER     a CPU profile of the server there, for Chrome's developer tools
  */
@@ -19,6 +19,7 @@ import { BARE_DATABASE, countMessages, fill, people, prepareBare, requestsOf } f
 import { median, number, printTable, printTarget, quantile } from './figures.mjs';
 import { ask, startBanyan, startBare, stopAll } from './programs.mjs';
 import { measureReading } from './read.mjs';
+import { measureRemoteCall } from './remote-call.mjs';
 import { measureSending } from './send.mjs';
 import { measureStartUp, printMemory } from './start-up.mjs';
 import { residentMb } from './usage.mjs';
@@ -27,15 +28,15 @@ const CALL_TARGET_US = 10;
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: 'string', default: 'start,call,send,read' },
+    only: { type: 'string', default: 'start,call,carrier,send,read' },
     short: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
 });
 const isWanted = (part) => options.only.split(',').includes(part);
 const sizes = options.short
-  ? { start: { rounds: 1 }, send: { rounds: 2, seconds: 4 }, read: { rounds: 1, seconds: 3 } }
-  : { start: { rounds: 3 }, send: { rounds: 10, seconds: 5 }, read: { rounds: 3, seconds: 5 } };
+  ? { start: { rounds: 1 }, carrier: { rounds: 1, seconds: 1 }, send: { rounds: 2, seconds: 4 }, read: { rounds: 1, seconds: 3 } }
+  : { start: { rounds: 3 }, carrier: { rounds: 5, seconds: 2 }, send: { rounds: 10, seconds: 5 }, read: { rounds: 3, seconds: 5 } };
 
 let interruption;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -69,12 +70,15 @@ function describeMachine() {
 }
 
 async function onServers(folder) {
-  if (!['call', 'send', 'read'].some(isWanted)) return;
-  const services = await startServices({ names: ['postgres', 'redis'], fsync: true });
+  if (!['call', 'carrier', 'send', 'read'].some(isWanted)) return;
+  const names = ['postgres', 'redis', ...(isWanted('carrier') ? ['rabbitmq'] : [])];
+  const services = await startServices({ names, fsync: true });
   try {
     const secret = randomBytes(32).toString('hex');
-    const env = { ...services.settings, JWT_SECRET_KEY: secret, DATA_DIR: join(folder, 'data') };
+    const { DATABASE_URL, REDIS_URL } = services.settings; // without the broker: what is measured below runs in one process
+    const env = { DATABASE_URL, REDIS_URL, JWT_SECRET_KEY: secret, DATA_DIR: join(folder, 'data') };
     if (isWanted('call')) await measureLocalCall(env);
+    if (isWanted('carrier')) await measureRemoteCall(services.settings, sizes.carrier);
     if (isWanted('send') || isWanted('read')) await underLoad(folder, env, postgresOf(services));
   } finally {
     await services.stop();
@@ -83,7 +87,7 @@ async function onServers(folder) {
 
 async function measureLocalCall(env) {
   console.log('\nCalling …');
-  const us = await ask('local-call.mjs', {}, { ...env, PORT: '0', RATE_LIMITS: 'off', LOG_LEVEL: 'warn' });
+  const us = await ask('local-call.mjs', {}, { ...env, PORT: '0', RATE_LIMITS: 'off', LOG_LEVEL: 'error' });
   const row = (title, layer) => [title, number(median(us[layer]), 2), number(quantile(us[layer], 0.99), 2)];
   printTable(
     'A call in the process, µs',

@@ -1,0 +1,35 @@
+/** A call over RabbitMQ beside the least that could do the same, and beside golevelup's `request()`. */
+import { median, number, printTable, printTarget, ratios, withSpread } from './figures.mjs';
+import { ask } from './programs.mjs';
+
+const ALONE_TARGET = 1.6;
+const MANY_TARGET = 3;
+const IN_FLIGHT = 100;
+
+export async function measureRemoteCall({ AMQP_URL }, { rounds, seconds }) {
+  console.log('\nCalling over RabbitMQ …');
+  const figures = await ask('carrier.mjs', { rounds, seconds, inFlight: IN_FLIGHT }, { AMQP_URL });
+  const ratio = (way, key) => ratios(figures[way][key], figures.bare[key]);
+  const row = (title, way) => {
+    const { aloneUs, perSecond } = figures[way];
+    return [
+      title,
+      withSpread(aloneUs),
+      number(median(ratio(way, 'aloneUs')), 2),
+      withSpread(perSecond),
+      number(median(ratio(way, 'perSecond')), 2),
+    ];
+  };
+  printTable(
+    'A call between two processes',
+    ['', 'p50 alone, µs', 'to bare', `calls/s with ${IN_FLIGHT} in flight`, 'to bare'],
+    [
+      row('bare AMQP request and reply, exclusive reply queue', 'bare'),
+      row('Banyan’s carrier, from client to controller', 'carrier'),
+      row('golevelup’s request()', 'golevelup'),
+    ],
+  );
+  const [alone, many] = [median(ratio('carrier', 'aloneUs')), median(ratio('carrier', 'perSecond'))];
+  printTarget(`a remote call alone takes at most ${ALONE_TARGET} of a bare one: ${number(alone, 2)}`, alone <= ALONE_TARGET);
+  printTarget(`${IN_FLIGHT} in flight, at least ${MANY_TARGET} times the bare rate: ${number(many, 2)}`, many >= MANY_TARGET);
+}

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: Banyan beside the least that could do the same, measured in one run, in turns, on servers of its own. Figures of
- * different machines or runs say little; ratios within one run do. Some eight minutes; prints Markdown (docs/bench.md). A missed
+ * different machines or runs say little; ratios within one run do. Some seven minutes; prints Markdown (docs/bench.md). A missed
  * target is said and fails nothing.
  *
  *     npm run bench -- --only send,read     of start, call, send, read

@@ -73,8 +73,8 @@ export async function fill(serverUrl, databases, { senders, recipients, readers,
        SELECT id, sender_id, recipient_id, now(), now() + interval '7 days' FROM queued`,
       [senders[0].id, readers.map(({ id }) => id), ENVELOPE, QUEUED],
     );
-    await client.query('VACUUM ANALYZE');
   });
+  for (const name of new Set(Object.values(databases))) await inDatabase(serverUrl, name, (client) => client.query('VACUUM ANALYZE'));
 }
 
 export async function countMessages(serverUrl, database) {

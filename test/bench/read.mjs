@@ -10,14 +10,20 @@ export async function measureReading(programs, { rounds, seconds, requestsFiles 
     fullQueue: 'GET /relay/pending, 100 messages',
     conversation: 'GET /messages/conversation, 50 newest of 10,000',
   };
-  const rows = [];
+  const rates = [];
+  const costs = [];
   for (const [kind, title] of Object.entries(kinds)) {
     console.log(`\nReading: ${title} …`);
     const load = { connections: 50, requestsFile: requestsFiles[kind], seconds };
     await compare(programs, { ...load, rounds: 1, seconds: 2 }); // warms up
     const results = await compare(programs, { ...load, rounds });
-    const [ours, theirs] = [results.banyan, results.bare].map((list) => list.map(({ perSecond }) => perSecond));
-    rows.push([title, withSpread(ours), withSpread(theirs), withSpread(ratios(ours, theirs), 2)]);
+    const row = (key) => {
+      const [ours, theirs] = [results.banyan, results.bare].map((list) => list.map((result) => result[key]));
+      return [withSpread(ours), withSpread(theirs), withSpread(ratios(ours, theirs), 2)];
+    };
+    rates.push([title, ...row('perSecond')]);
+    costs.push([title, ...row('programUs'), ...row('postgresUs')]);
   }
-  printTable('Reading, requests/s at 50 connections', ['', 'Banyan', 'bare', 'ratio'], rows);
+  printTable('Reading, requests/s at 50 connections', ['', 'Banyan', 'bare', 'ratio'], rates);
+  printTable('Reading, processor time, µs a request', ['', 'Banyan', 'bare', 'ratio', 'PostgreSQL for Banyan', 'for bare', 'ratio'], costs);
 }

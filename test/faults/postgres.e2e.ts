@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { postmasterOf } from '@banyan/platform/embedded/postmaster';
 import { type Servers, startServers } from '../support/servers';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
+import { ServerProcess } from '../support/server-process';
 import { clean, play, verdict } from './scene';
-import { ServerProcess } from './server-process';
 
 jest.setTimeout(240_000);
 

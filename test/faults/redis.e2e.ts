@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { RedisServer } from '../support/redis-server';
+import { ServerProcess } from '../support/server-process';
 import { clean, play, verdict } from './scene';
-import { ServerProcess } from './server-process';
 
 jest.setTimeout(240_000);
 

@@ -1,7 +1,7 @@
 import { readEmbeddedUrl } from '@banyan/platform/embedded/postgres';
+import { ServerProcess } from '../support/server-process';
 import type { Violation } from './checker';
 import { Load, type LoadOptions } from './load';
-import { ServerProcess } from './server-process';
 import { eventsSettled } from './settled';
 
 /** What is left of a load and its server to look at when both have come to rest. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { ServerProcess } from '../support/server-process';
 import { clean, play, verdict } from './scene';
-import { ServerProcess } from './server-process';
 
 jest.setTimeout(240_000);
 

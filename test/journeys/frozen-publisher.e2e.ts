@@ -1,29 +1,28 @@
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { dropDatabases, freshEnvironment } from '../support/banyan';
 import { envelope, type Person, register } from '../support/people';
-import { type ServerProcess, startServerProcess } from '../support/server-process';
+import { ServerProcess } from '../support/server-process';
 import { until } from '../support/until';
 import { GATE } from './frozen-publisher/gate';
 
 const script = join(__dirname, 'frozen-publisher/server-with-ledger.ts');
-const environment: Record<string, string> = { ...freshEnvironment({ redis: true }), DATA_DIR: tmpdir() };
+const environment = freshEnvironment({ redis: true });
 
 let servers: ServerProcess[] = [];
 let database: Client;
 
 beforeAll(async () => {
-  servers = [await startServerProcess(environment, { script })];
+  servers = [await ServerProcess.start(environment, { script })];
   database = new Client(environment.MESSAGE_DATABASE_URL);
   await database.connect();
   for (const table of ['told', 'effects']) await database.query(`CREATE TABLE banyan_message.${table} (message_id uuid, pid integer)`);
   await database.query('GRANT INSERT ON banyan_message.effects TO banyan_message');
-  servers.push(await startServerProcess(environment, { script }));
+  servers.push(await ServerProcess.start(environment, { script }));
 });
 
 afterAll(async () => {
-  await Promise.all(servers.map((server) => server.kill()));
+  await Promise.all(servers.map((server) => server.remove()));
   await database?.end();
   await dropDatabases(environment);
 });
@@ -56,18 +55,18 @@ it('a publisher that froze while it delivered, and thaws when another has its wo
   const held = await send(servers[0]!, ada, ben);
   sent.push(held);
   const holder = await until(async () => (await toldOf(held))[0]);
-  const frozen = servers.find(({ child }) => child.pid === holder)!;
+  const frozen = servers.find(({ pid }) => pid === holder)!;
   const other = servers.find((server) => server !== frozen)!;
-  frozen.child.kill('SIGSTOP');
-  expect(await until(async () => (await toldOf(held)).find((pid) => pid !== holder))).toBe(other.child.pid);
+  frozen.freeze();
+  expect(await until(async () => (await toldOf(held)).find((pid) => pid !== holder))).toBe(other.pid);
   await database.query('SELECT pg_advisory_unlock($1)', [GATE]);
   sent.push(await send(other, ada, ben));
   await allHappened();
 
-  frozen.child.kill('SIGCONT');
+  frozen.thaw();
   for (let i = 0; i < 10; i++) sent.push(await send(i % 2 ? frozen : other, ada, ben));
   await allHappened();
-  await frozen.stop(); // it finishes what it had begun
+  await frozen.terminate(); // it finishes what it had begun
   sent.push(await send(other, ada, ben));
   await allHappened();
   await until(async () => (await rows('SELECT FROM banyan_message.outbox')).length === 0);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { startTestServer } from '../support/banyan';
-import { startServerProcess } from '../support/server-process';
+import { ServerProcess } from '../support/server-process';
 import { homelessCases, servedCases } from './sections';
 
 interface StartedServer {
@@ -24,7 +24,8 @@ afterAll(async () => {
 
 /** As `npm start` on a fresh clone: its own process, its own folder, the PostgreSQL from npm, nothing else. */
 async function embedded(): Promise<StartedServer> {
-  return startServerProcess({ DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'silent', RATE_LIMITS: 'off' });
+  const server = await ServerProcess.start({ JWT_SECRET_KEY: undefined });
+  return { url: server.url, stop: () => server.remove() };
 }
 
 async function withRedis(): Promise<StartedServer> {

@@ -87,6 +87,13 @@ describe.each(dataHomes.slice(0, 2))('accounts, through their contract, in $name
       await expect(auth().register({ ...another, email: draft.email }, { key })).rejects.toMatchObject({ code: 'idempotency_key_reused' });
     });
 
+    it('for another address, are another account', async () => {
+      const key = randomUUID();
+      const [first, second] = [draftOf(), draftOf()];
+      const made = [await auth().register(first, { key }), await auth().register(second, { key })];
+      expect(made.map(({ user }) => user.email)).toEqual([first.email, second.email]);
+    });
+
     it('at the same moment in another process, need the password too', async () => {
       const other = await startHouse({ domains: ['auth', 'user'], home });
       const draft = draftOf();

@@ -1,6 +1,6 @@
 import { type ClientOf, type Input, isError, type Output } from '@banyan/platform/contract';
 import { Database } from '@banyan/platform/database/database';
-import { findAnswer, type KeyedRequest, once } from '@banyan/platform/database/request-keys';
+import { findAnswer, hashBody, type KeyedRequest, once } from '@banyan/platform/database/request-keys';
 import { Client } from '@banyan/platform/dispatch/client';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { InjectLog } from '@banyan/platform/nest/inject';
@@ -14,7 +14,7 @@ import { OneAtATime } from './one-at-a-time';
 import { Passwords } from './passwords';
 import { AccessTokens } from './access-tokens';
 
-/** Whoever registers has no id yet; his key is kept under this one, and is worth nothing without his password. */
+/** Whoever registers has no id yet; his key is kept under this one together with his address, and is worth nothing without his password. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 const KEY_LIFE_MS = 24 * 3_600_000;
 
@@ -46,7 +46,13 @@ export class AuthService {
   /** The hash of a password takes long, so it is made before the transaction; the unique columns decide who is first. */
   private async registerOne({ email, username, password, ...draft }: Input<typeof register>, key: string) {
     const start = { full_name: draft.full_name ?? null, public_key: draft.public_key || null };
-    const request = { userId: NOBODY, key, operation: 'auth.register', body: { email, username, ...start }, ttlMs: KEY_LIFE_MS };
+    const request = {
+      userId: NOBODY,
+      key: hashBody([email, key]), // two strangers may think of one key
+      operation: 'auth.register',
+      body: { email, username, ...start },
+      ttlMs: KEY_LIFE_MS,
+    };
     const taken = await this.store.findTaken(email, username);
     if (taken) return this.registeredBefore(taken, request, password, start);
     const id = uuidv7();
@@ -60,7 +66,7 @@ export class AuthService {
         return { id, created_at };
       }),
     );
-    // Another process was faster with this key, perhaps for somebody else.
+    // Another process was faster with this key, perhaps for somebody who guessed it.
     if (made.id !== id) return this.registeredBefore(await this.get(made.id), request, password, start);
     return this.registered({ ...made, email, username, role: 'user' }, start);
   }

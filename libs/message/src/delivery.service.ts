@@ -12,8 +12,8 @@ import { type Accepted, DeliveryStore, type NewDelivery } from './delivery.store
 
 /** What legacy takes null and 0 for. */
 const USUAL_TTL_DAYS = 7;
-/** More than one answer should carry; the rest comes when these are acknowledged. */
-const PAGE = 5_000;
+/** What one answer carries; the rest comes when it is acknowledged. Without the bytes, a stranger could fill a queue until no process can answer it. */
+const PAGE = { limit: 5_000, bytes: 8_000_000 };
 
 /** The queue of each recipient: accepted, waiting, acknowledged or expired. The truth that relay's index is made from. */
 @Injectable()
@@ -42,9 +42,8 @@ export class DeliveryService {
     });
   }
 
-  async listPending(userId: string) {
-    const messages = await this.store.deliver(userId, PAGE);
-    return { messages, complete: messages.length < PAGE };
+  listPending(userId: string) {
+    return this.store.deliver(userId, PAGE);
   }
 
   async acknowledge(userId: string, key: string, messageId: string) {

@@ -9,6 +9,7 @@ import { DeliveryStore, type NewDelivery } from './delivery.store';
 import { MessageStore } from './message.store';
 
 const MICROSECONDS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+const PAGE = { limit: 100, bytes: 1_000_000 };
 
 describe.each(dataHomes)('deliveries in $name', ({ open }) => {
   let home: DataHome;
@@ -41,7 +42,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     return { id: uuidv7(), sender_id: alice!, event_id: uuidv7(), trace: null, key: randomUUID(), body_hash: hashBody(body), ...body };
   }
   const accept = async (more?: Partial<NewDelivery>) => (await store.accept([draftOf(more)]))[0]!;
-  const pending = (limit = 100) => store.deliver(bob!, limit);
+  const pending = async (limit = PAGE.limit) => (await store.deliver(bob!, { ...PAGE, limit })).messages;
   const acknowledge = (id: string, userId = bob!, key: string = randomUUID()) => store.acknowledge(userId, id, key, uuidv7());
   const expire = (id: string) =>
     home.admin(`UPDATE banyan_message.deliveries SET expires_at = now() - interval '1 microsecond' WHERE message_id = $1`, [id]);
@@ -121,7 +122,40 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     const again = await pending();
     expect(again.map(({ delivery_attempts }) => delivery_attempts)).toEqual([2, 2, 1]);
     expect((await pending(2)).map(({ id }) => id)).toEqual([first!.message_id, second!.message_id]);
-    expect(await store.deliver(alice!, 100)).toEqual([]);
+    expect(await store.deliver(alice!, PAGE)).toEqual({ messages: [], complete: true });
+  });
+
+  it('fill an answer up to its bytes, whichever field they are in, and are never held up by one that is larger', async () => {
+    const big = 'x'.repeat(1_000);
+    const ids: string[] = [];
+    for (const more of [
+      { encrypted_content: big },
+      { encrypted_session_key: big },
+      { signatures: [{ big }] },
+      { media_refs: [{ big }] },
+      { encrypted_content: big.repeat(5) },
+      {},
+    ])
+      ids.push((await accept(more)).message_id);
+    const pages: [string[], boolean][] = [];
+    for (let complete = false; !complete;) {
+      const page = await store.deliver(bob!, { limit: 100, bytes: 2_500 });
+      complete = page.complete;
+      pages.push([page.messages.map(({ id }) => id), complete]);
+      for (const { id } of page.messages) await acknowledge(id);
+    }
+    expect(pages).toEqual([
+      [ids.slice(0, 2), false],
+      [ids.slice(2, 4), false],
+      [ids.slice(4, 5), false],
+      [ids.slice(5), true],
+    ]);
+  });
+
+  it('are all there when exactly as many wait as fit', async () => {
+    for (let i = 0; i < 3; i++) await accept();
+    expect((await store.deliver(bob!, { ...PAGE, limit: 2 })).complete).toBe(false);
+    expect((await store.deliver(bob!, { ...PAGE, limit: 3 })).complete).toBe(true);
   });
 
   describe('under a key', () => {
@@ -254,7 +288,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     const late: string[] = [];
     const fetch = async (n: number) => {
       const before = new Set(gone);
-      const messages = await (n % 2 ? store : new DeliveryStore(other)).deliver(bob!, 100);
+      const { messages } = await (n % 2 ? store : new DeliveryStore(other)).deliver(bob!, PAGE);
       late.push(...messages.map(({ id }) => id).filter((id) => before.has(id)));
     };
     let acknowledged = 0;
@@ -287,7 +321,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     await Promise.all(
       stores.map(async (device, n) => {
         for (let round = 0; round < 10; round++) {
-          const messages = await device.deliver(bob!, 100);
+          const { messages } = await device.deliver(bob!, PAGE);
           expect(messages.map(({ position }) => position)).toEqual(messages.map(({ position }) => position).sort((a, b) => a - b));
           await device.acknowledge(bob!, accepted[10 * n + round]!.message_id, randomUUID(), uuidv7());
         }
@@ -309,7 +343,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     await home.admin('ANALYZE');
     const client = await home.client('message');
     const plan = (ask: Parameters<typeof genericPlans>[1]) => genericPlans(client, ask);
-    const deliver = await plan((d) => new DeliveryStore(d).deliver('', 1));
+    const deliver = await plan((d) => new DeliveryStore(d).deliver('', PAGE));
     expect(deliver).toMatch(/Index Scan using deliveries_queue/);
     expect(deliver).toMatch(/(Index Scan using|Bitmap Index Scan on) deliveries_pkey/);
     expect(deliver).toMatch(/Index Scan using messages_pkey/);

@@ -17,6 +17,8 @@ export interface NewDelivery extends NewMessage {
   readonly trace: string | null;
 }
 
+type Waiting = QueuedMessage & { position: number };
+
 export interface Accepted {
   readonly message_id: string;
   readonly position: number;
@@ -108,22 +110,34 @@ export class DeliveryStore {
     return accepted;
   }
 
-  /** The oldest messages that wait for the user, in order; each is counted as delivered once more. */
-  deliver(userId: string, limit: number): Promise<(QueuedMessage & { position: number })[]> {
-    return this.database.query<QueuedMessage & { position: number }>(sql`
+  /**
+   * The oldest messages that wait for the user, in order, until there are `limit` of them or they fill `bytes`; at least one. Each is
+   * counted as delivered once more. `complete` if no other waits.
+   */
+  async deliver(userId: string, { limit, bytes }: { limit: number; bytes: number }): Promise<{ messages: Waiting[]; complete: boolean }> {
+    const rows = await this.database.query<Waiting & { complete: boolean }>(sql`
       WITH waiting AS (
         -- Locked in their order: devices that ask at the same moment would otherwise wait for each other in a circle.
-        SELECT message_id FROM banyan_message.deliveries
-        WHERE recipient_id = ${userId} AND acknowledged_at IS NULL AND expires_at > now() ORDER BY position LIMIT ${limit}
+        SELECT message_id, position, signatures, media_refs FROM banyan_message.deliveries
+        WHERE recipient_id = ${userId} AND acknowledged_at IS NULL AND expires_at > now() ORDER BY position LIMIT ${limit + 1}
         FOR NO KEY UPDATE
+      ), sized AS (
+        -- Not a join: planned without knowing the user, that would read all messages.
+        SELECT message_id, row_number() OVER earlier AS n,
+          sum(coalesce(octet_length(signatures::text), 0) + coalesce(octet_length(media_refs::text), 0) + coalesce(
+            (SELECT octet_length(encrypted_content) + octet_length(encrypted_session_key) FROM banyan_message.messages WHERE id = message_id),
+            0)) OVER earlier AS bytes
+        FROM waiting WINDOW earlier AS (ORDER BY position)
       ), taken AS (
         UPDATE banyan_message.deliveries SET attempts = attempts + 1
-        WHERE message_id = ANY (ARRAY(SELECT message_id FROM waiting))
+        WHERE message_id = ANY (ARRAY(SELECT message_id FROM sized WHERE n = 1 OR (n <= ${limit} AND bytes <= ${bytes})))
         RETURNING message_id, position, signatures, media_refs, attempts
       )
       SELECT m.id, m.sender_id, m.recipient_id, m.encrypted_content, m.encrypted_session_key, m.crypto_version, m.encryption_algorithm,
-        m.kdf_algorithm, t.signatures, m.has_media, t.media_refs, m.created_at, t.attempts AS delivery_attempts, t.position
+        m.kdf_algorithm, t.signatures, m.has_media, t.media_refs, m.created_at, t.attempts AS delivery_attempts, t.position,
+        (SELECT count(*) FROM waiting) = (SELECT count(*) FROM taken) AS complete
       FROM taken t JOIN banyan_message.messages m ON m.id = t.message_id ORDER BY t.position`);
+    return { messages: rows.map(({ complete: _, ...message }) => message), complete: rows[0]?.complete ?? true };
   }
 
   /** With its event, in one statement. @returns false if it did not wait for this user, unless it was this very request that took it */

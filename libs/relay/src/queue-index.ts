@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
 import { InjectKeyValue } from '@banyan/platform/nest/inject';
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 
 /** Long enough for a session, short enough that the queues of those who left do not stay in memory. */
 const TTL_MS = 3_600_000;
@@ -9,6 +10,8 @@ const TTL_MS = 3_600_000;
 const BELIEVED_MS = 600_000;
 /** Of how many users it is remembered that their index is behind; beyond that the event of the message has to do. */
 const MAX_BEHIND = 100_000;
+/** Messages whose change was made here, so that their event, which follows in milliseconds, need not make it again. */
+const REMEMBERED = 20_000;
 /** Two members that sort before every message: positions begin at 1, and a loading has a negative number as its score. */
 const BEGUN = 'begun';
 const LOADED = 'loaded';
@@ -33,12 +36,14 @@ export interface Loading {
 export class QueueIndex {
   /** Users whose index has missed a message that this process accepted: a store that was only silent still says that it is loaded. */
   private readonly behind = new Set<string>();
+  private readonly made = new LRUCache<string, 'added' | 'removed'>({ max: REMEMBERED });
 
   constructor(@InjectKeyValue() private readonly keyvalue: KeyValue) {}
 
   async add(userId: string, messageId: string, position: number): Promise<void> {
     try {
       await this.keyvalue.sortedAdd(this.key(userId), [{ member: messageId, score: position }], TTL_MS);
+      this.made.set(messageId, 'added');
     } catch (error) {
       this.markBehind(userId);
       throw error;
@@ -46,7 +51,15 @@ export class QueueIndex {
   }
 
   async remove(userId: string, messageIds: readonly string[]): Promise<void> {
-    if (messageIds.length > 0) await this.keyvalue.sortedRemove(this.key(userId), [...messageIds]);
+    if (messageIds.length === 0) return;
+    await this.keyvalue.sortedRemove(this.key(userId), [...messageIds]);
+    for (const messageId of messageIds) this.made.set(messageId, 'removed');
+  }
+
+  /** True if this process itself has done that with the message, or more; what the store has lost since then is loaded, not repaired. */
+  has(change: 'added' | 'removed', messageId: string): boolean {
+    const last = this.made.get(messageId);
+    return last === 'removed' || last === change;
   }
 
   /** The ids that wait, or undefined if the index does not know. */

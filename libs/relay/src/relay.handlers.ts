@@ -10,11 +10,11 @@ export class RelayHandlers {
 
   @On(messageSent)
   async indexQueued({ data: { recipient_id, message_id, position } }: Delivered<typeof messageSent>): Promise<void> {
-    if (position !== null) await this.index.add(recipient_id, message_id, position);
+    if (position !== null && !this.index.has('added', message_id)) await this.index.add(recipient_id, message_id, position);
   }
 
   @On(messageDelivered)
   async forgetDelivered({ data: { recipient_id, message_id } }: Delivered<typeof messageDelivered>): Promise<void> {
-    await this.index.remove(recipient_id, [message_id]);
+    if (!this.index.has('removed', message_id)) await this.index.remove(recipient_id, [message_id]);
   }
 }

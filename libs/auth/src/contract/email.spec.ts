@@ -80,5 +80,9 @@ describe('an e-mail address', () => {
   it('is judged in time that grows with its length, whatever it is made of', () => {
     for (const part of ['a', 'a.', '@', '.', '\u0301', '-'])
       expect(normaliseEmail(`${part.repeat(100_000)}!@example.com\u0000`)).toBeUndefined();
+    // Marks that composing has to sort, and labels of many different letters: each took minutes.
+    const marks = '\u0315'.repeat(200_000) + '\u0300'.repeat(200_000);
+    const letters = Array.from({ length: 200_000 }, (_, i) => String.fromCodePoint(0x4e00 + ((i * 7_919) % 20_000))).join('');
+    for (const typed of [`a${marks}@example.com`, `a@${letters}.com`, `a@a${marks}.com`]) expect(normaliseEmail(typed)).toBeUndefined();
   });
 });

@@ -11,12 +11,18 @@ const DOMAIN = /^(?:[a-zA-Z0-9.-]|[^\0-\x7f])+$/;
 /** Two letters and two dashes are for `xn--` only (RFC 5890). */
 const LABEL = /^(?!-)(?!(?!xn)..--)[a-z0-9-]{1,63}(?<!-)$/;
 
+/** No address that fits into 254 bytes was longer than this before it was composed. */
+const TYPED_LIMIT = 1_000;
+
 /**
  * The form in which addresses are kept and compared, which is legacy's: NFC, the part before the `@` as typed, the domain lowered and
  * in Unicode. Undefined if it is no address that mail could reach.
  */
 export function normaliseEmail(text: string): string | undefined {
-  const address = text.trim().normalize('NFC');
+  const typed = text.trim();
+  // First of all: composing and Punycode take time with the square of the length, minutes for what one request can carry.
+  if (typed.length > TYPED_LIMIT) return undefined;
+  const address = typed.normalize('NFC');
   const at = address.lastIndexOf('@');
   const local = address.slice(0, at);
   if (at < 1 || [...local].length > 64 || !LOCAL_PART.test(local) || !DOMAIN.test(address.slice(at + 1))) return undefined;

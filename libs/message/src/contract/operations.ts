@@ -77,7 +77,7 @@ export const accept = command({
   errors: [RecipientNotFound],
 });
 
-/** The caller's queue in its order, up to 5,000 messages. Each answer counts as one more attempt to deliver. */
+/** The caller's queue in its order, up to 5,000 messages or 8 MB; `complete` if no other waits. Each answer counts as one more attempt to deliver. */
 export const pending = command({
   summary: "The caller's queue.",
   access: 'user',

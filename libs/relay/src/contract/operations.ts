@@ -18,7 +18,7 @@ export const send = command({
   errors: [RecipientNotFound],
 });
 
-/** The caller's queue, oldest first. Each answer adds 1 to `delivery_attempts`. */
+/** The caller's queue, oldest first; a long one goes on when these are acknowledged. Each answer adds 1 to `delivery_attempts`. */
 export const pending = query({
   summary: "The caller's queue, oldest first.",
   http: get('/relay/pending'),

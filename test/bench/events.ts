@@ -9,7 +9,7 @@ import { Outbox } from '@banyan/platform/events/outbox';
 import { AmqpEvents } from '@banyan/platform/events/rabbitmq/amqp-events';
 import type { Subscription } from '@banyan/platform/events/subscriptions';
 import { createTestDatabase } from '../support/database';
-import { connectBroker, effectsTable, happened, range, recording, subscription, until } from '../support/events';
+import { connectBroker, disconnectBroker, effectsTable, happened, range, recording, subscription, until } from '../support/events';
 import { createTestBroker } from '../support/rabbitmq';
 
 const count = 10_000;
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
       console.log(`${where}, ${how}: ${Math.round(rates.sort((a, b) => a - b)[1] ?? 0)} events/s (median of ${rounds} × ${count})`);
     }
   }
-  await connection.managedConnection.close();
+  await disconnectBroker(connection);
   await Promise.all([broker.drop(), producer.drop(), consumer.drop()]);
 }
 

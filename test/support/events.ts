@@ -58,6 +58,14 @@ export async function connectBroker(url: string): Promise<AmqpConnection> {
   return connection;
 }
 
+/** The library's own `close` never returns while it waits to connect again. */
+export async function disconnectBroker(connection: AmqpConnection): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, 2_000)));
+  await Promise.race([connection.managedConnection.close(), tooLong]);
+  clearTimeout(timer);
+}
+
 /** Returns when it is so; a test that waits in vain is ended by the runner. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -2,7 +2,17 @@ import { Logger } from '@nestjs/common';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { ConfirmChannel } from 'amqplib';
 import { createTestDatabase, type TestDatabase } from '../../../../../test/support/database';
-import { connectBroker, effectsTable, fast, happened, range, recording, subscription, until } from '../../../../../test/support/events';
+import {
+  connectBroker,
+  disconnectBroker,
+  effectsTable,
+  fast,
+  happened,
+  range,
+  recording,
+  subscription,
+  until,
+} from '../../../../../test/support/events';
 import { createTestBroker, type TestBroker } from '../../../../../test/support/rabbitmq';
 import { startTcpProxy } from '../../../../../test/support/tcp-proxy';
 import { sql } from '../../database/sql';
@@ -51,7 +61,7 @@ const databases = () =>
   ]);
 const connect = async (url = broker.url): Promise<AmqpConnection> => {
   const connection = await connectBroker(url);
-  endings.push(() => connection.managedConnection.close());
+  endings.push(() => disconnectBroker(connection));
   return connection;
 };
 /** As a process does it. */
@@ -101,7 +111,7 @@ const onChannel = async <T>(work: (channel: ConfirmChannel) => Promise<T>): Prom
   try {
     return await work(channel);
   } finally {
-    await connection.managedConnection.close();
+    await disconnectBroker(connection);
   }
 };
 

@@ -13,10 +13,10 @@ export function reasonOf(error: unknown): string {
 }
 
 /** A connection that was lost without a word is found out much later than anybody wants to wait. @throws BrokerUnavailable after `timeoutMs` */
-export async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+export async function within<T>(timeoutMs: number, answer: Promise<T>, who = 'the broker'): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new BrokerUnavailable('the broker does not answer')), timeoutMs);
+    timer = setTimeout(() => reject(new BrokerUnavailable(`${who} does not answer`)), timeoutMs);
   });
   try {
     return await Promise.race([answer, tooLong]);

@@ -38,7 +38,8 @@ export class RabbitmqTransport implements Transport {
   private readonly maxUnconfirmed: number;
   private readonly redeclareMs: number;
   private declaredAt = 0;
-  private isAway = false;
+  /** As it was logged: once, however often it is met. */
+  private trouble: string | undefined;
   private hasLostQueues = false;
 
   constructor(
@@ -61,8 +62,8 @@ export class RabbitmqTransport implements Transport {
       if (!(error instanceof BrokerUnavailable)) throw error;
       return this.sayAway(error);
     }
-    if (this.isAway) this.logger.log('The broker takes events.');
-    this.isAway = false;
+    if (this.trouble !== undefined) this.logger.log('The broker takes events.');
+    this.trouble = undefined;
   }
 
   async deliver(batch: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
@@ -121,7 +122,8 @@ export class RabbitmqTransport implements Transport {
   }
 
   private sayAway(error: unknown): void {
-    if (!this.isAway) this.logger.warn(`Events wait in the outbox: ${reasonOf(error)}`);
-    this.isAway = true;
+    const trouble = reasonOf(error);
+    if (trouble !== this.trouble) this.logger.warn(`Events wait in the outbox: ${trouble}`);
+    this.trouble = trouble;
   }
 }

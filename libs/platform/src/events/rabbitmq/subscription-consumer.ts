@@ -22,6 +22,9 @@ export interface ConsumerOptions {
   readonly brokerTimeoutMs?: number;
 }
 
+/** More than a single queue is given, which the log then names. */
+const declareTimeoutMs = 15_000;
+
 interface Parts {
   readonly connection: AmqpConnection;
   readonly topology: Topology;
@@ -44,7 +47,8 @@ export class SubscriptionConsumer {
   private readonly timeoutMs: number;
   private isActive = true;
   private isStopping = false;
-  private isAway = false;
+  /** As it was logged: once, however often it is met. */
+  private trouble: string | undefined;
   private running: Promise<void> | undefined;
   private alarm = new AbortController();
 
@@ -85,8 +89,9 @@ export class SubscriptionConsumer {
       try {
         if (this.isActive) await this.consume();
       } catch (error) {
-        if (!this.isAway) this.logger.warn(`${this.subscription.name} cannot consume: ${reasonOf(error)}`);
-        this.isAway = true;
+        const trouble = reasonOf(error);
+        if (trouble !== this.trouble) this.logger.warn(`${this.subscription.name} cannot consume: ${trouble}`);
+        this.trouble = trouble;
       }
       // What woke it up to here (the end of a channel, too) is seen; it must not cut short the pause that keeps this from spinning.
       if (this.isStopping) return;
@@ -100,12 +105,12 @@ export class SubscriptionConsumer {
     const channel = await openChannel(this.parts.connection, this.timeoutMs);
     const session = new Session(channel, () => this.wake());
     try {
-      await within(this.timeoutMs, this.parts.topology.declareQueue(channel, this.subscription));
+      await within(declareTimeoutMs, this.parts.topology.declareQueue(channel, this.subscription));
       await within(this.timeoutMs, channel.prefetch(this.options.prefetch ?? 32));
       const queue = this.parts.topology.queueOf(this.subscription.name);
       const receive = (message: ConsumeMessage | null) => (message === null ? session.end() : this.receive(session, message));
       const { consumerTag } = await within(this.timeoutMs, channel.consume(queue, receive));
-      this.isAway = false;
+      this.trouble = undefined;
       await this.untilLeaving(session, queue);
       session.isLeaving = true;
       if (!session.hasEnded) await within(this.timeoutMs, channel.cancel(consumerTag));

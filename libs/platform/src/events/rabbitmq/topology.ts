@@ -1,4 +1,5 @@
 import type { Channel, ConfirmChannel } from 'amqplib';
+import { within } from './broker-unavailable';
 
 /** What must be known of a subscription to keep events for it, whether or not this process has its handler. */
 export interface SubscriptionName {
@@ -18,6 +19,7 @@ export interface TopologyOptions {
 const deliveryLimit = 20;
 /** RabbitMQ 4 gives every quorum queue a limit, after which it drops; looking at a dead letter must never be its end. */
 const unlimited = 1_000_000_000;
+const queueTimeoutMs = 10_000;
 
 /**
  * The exchanges and queues that events go through, all durable:
@@ -64,7 +66,7 @@ export class Topology {
 
   /** @returns whether the mark is missing: the source is new to this broker, or the broker has lost everything */
   async lacksMark(channel: Channel, source: string): Promise<boolean> {
-    return (await channel.assertQueue(this.markerOf(source), quorum({ 'x-max-length': 1 }))).messageCount === 0;
+    return (await assertQuorumQueue(channel, this.markerOf(source), { 'x-max-length': 1 })).messageCount === 0;
   }
 
   async mark(channel: ConfirmChannel, source: string): Promise<void> {
@@ -97,7 +99,7 @@ export class Topology {
     for (const delayMs of this.delaysMs) {
       const delay = this.delayQueue(delayMs);
       await channel.assertExchange(delay, 'fanout', { durable: true });
-      await channel.assertQueue(delay, quorum({ ...handingOnTo(this.retryExchange), 'x-message-ttl': delayMs }));
+      await assertQuorumQueue(channel, delay, { ...handingOnTo(this.retryExchange), 'x-message-ttl': delayMs });
       await channel.bindQueue(delay, delay, '');
     }
     for (const subscription of this.subscriptions) await this.assertQueue(channel, subscription);
@@ -114,13 +116,13 @@ export class Topology {
     await channel.assertExchange(this.exchange, 'topic', { durable: true });
     await channel.assertExchange(this.deadExchange, 'fanout', { durable: true });
     await channel.assertExchange(this.retryExchange, 'direct', { durable: true, alternateExchange: this.deadExchange });
-    await channel.assertQueue(this.deadQueue, quorum({ 'x-delivery-limit': unlimited }));
+    await assertQuorumQueue(channel, this.deadQueue, { 'x-delivery-limit': unlimited });
     await channel.bindQueue(this.deadQueue, this.deadExchange, '');
   }
 
   private async assertQueue(channel: Channel, { name, event }: SubscriptionName): Promise<void> {
     const queue = this.queueOf(name);
-    await channel.assertQueue(queue, quorum({ ...handingOnTo(this.deadExchange), 'x-delivery-limit': deliveryLimit }));
+    await assertQuorumQueue(channel, queue, { ...handingOnTo(this.deadExchange), 'x-delivery-limit': deliveryLimit });
     await channel.bindQueue(queue, this.retryExchange, name);
     await channel.bindQueue(queue, this.exchange, event.name);
   }
@@ -130,8 +132,10 @@ export class Topology {
   }
 }
 
-function quorum(more: Record<string, unknown>) {
-  return { durable: true, arguments: { 'x-queue-type': 'quorum', ...more } };
+/** A queue whose leader is lost does not answer, though its broker does: the log must name it. */
+async function assertQuorumQueue(channel: Channel, queue: string, more: Record<string, unknown>) {
+  const asserting = channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum', ...more } });
+  return within(queueTimeoutMs, asserting, `the queue ${queue}`);
 }
 
 /** RabbitMQ wants `reject-publish` with `at-least-once`, though a queue without a length limit never overflows. */

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { ConfirmChannel } from 'amqplib';
 import type { StoredEvent, Transport } from '../stored-event';
-import { BrokerUnavailable, reasonOf } from './broker-unavailable';
+import { BrokerUnavailable, openChannel, reasonOf, within } from './broker-unavailable';
 import { ConfirmedChannel, type OpenChannel } from './confirmed-channel';
 import { contentOf, propertiesOf } from './message';
 import type { Topology } from './topology';
@@ -23,6 +23,8 @@ export interface Source {
   restore(): Promise<number>;
 }
 
+const notFound = 404;
+
 /**
  * Publishes to the exchange. An event is handed over when the broker has confirmed it and those of its key before it; one that comes
  * back as unroutable is, too, unless a subscription wants it and its queue is lost.
@@ -36,6 +38,7 @@ export class RabbitmqTransport implements Transport {
   private readonly logger = new Logger('events:rabbitmq');
   private readonly channel: ConfirmedChannel;
   private readonly maxUnconfirmed: number;
+  private readonly confirmTimeoutMs: number;
   private readonly redeclareMs: number;
   private declaredAt = 0;
   /** As it was logged: once, however often it is met. */
@@ -43,13 +46,14 @@ export class RabbitmqTransport implements Transport {
   private hasLostQueues = false;
 
   constructor(
-    connection: AmqpConnection,
+    private readonly connection: AmqpConnection,
     private readonly topology: Topology,
     private readonly source: Source,
     { maxUnconfirmed = 500, confirmTimeoutMs = 5_000, redeclareMs = 30_000 }: RabbitmqTransportOptions = {},
   ) {
     this.maxUnconfirmed = maxUnconfirmed;
     this.redeclareMs = redeclareMs;
+    this.confirmTimeoutMs = confirmTimeoutMs;
     this.channel = new ConfirmedChannel(connection, (channel) => this.setUp(channel), confirmTimeoutMs);
   }
 
@@ -84,14 +88,27 @@ export class RabbitmqTransport implements Transport {
 
   private async setUp(channel: ConfirmChannel): Promise<void> {
     await this.topology.declare(channel);
-    if ((await this.topology.lacksMark(channel, this.source.name)) || this.hasLostQueues) {
+    if (this.hasLostQueues || !(await this.isMarked())) {
       const restored = await this.source.restore();
       if (restored > 0)
         this.logger.warn(`The broker has lost its queues: the last ${restored} events of ${this.source.name} are published again.`);
-      await this.topology.mark(channel, this.source.name);
+      await channel.assertExchange(this.topology.markOf(this.source.name), 'fanout', { durable: true });
       this.hasLostQueues = false;
     }
     this.declaredAt = performance.now();
+  }
+
+  /** On a channel that the answer "no" closes. */
+  private async isMarked(): Promise<boolean> {
+    const channel = await openChannel(this.connection, this.confirmTimeoutMs);
+    try {
+      await within(this.confirmTimeoutMs, channel.checkExchange(this.topology.markOf(this.source.name)));
+    } catch (error) {
+      if ((error as { code?: unknown }).code === notFound) return false;
+      throw error;
+    }
+    await channel.close();
+    return true;
   }
 
   /** @returns those that were taken */

@@ -1,4 +1,4 @@
-import type { Channel, ConfirmChannel } from 'amqplib';
+import type { Channel } from 'amqplib';
 import { within } from './broker-unavailable';
 
 /** What must be known of a subscription to keep events for it, whether or not this process has its handler. */
@@ -59,19 +59,12 @@ export class Topology {
     return `${this.prefix}.${subscription}`;
   }
 
-  /** Its one message says that the broker still has what this source has published. */
-  markerOf(source: string): string {
+  /**
+   * An exchange that nothing goes through: while it exists, the broker has what this source has published. Not a queue with a message in
+   * it, because a quorum queue counts none for a while after a restart.
+   */
+  markOf(source: string): string {
     return `${this.prefix}.from.${source}`;
-  }
-
-  /** @returns whether the mark is missing: the source is new to this broker, or the broker has lost everything */
-  async lacksMark(channel: Channel, source: string): Promise<boolean> {
-    return (await assertQuorumQueue(channel, this.markerOf(source), { 'x-max-length': 1 })).messageCount === 0;
-  }
-
-  async mark(channel: ConfirmChannel, source: string): Promise<void> {
-    channel.publish('', this.markerOf(source), Buffer.of(), { persistent: true });
-    await channel.waitForConfirms();
   }
 
   /** Of one of our queues, also of one whose subscription is not known here. */

@@ -8,13 +8,15 @@ import { eventsSettled } from './settled';
 
 jest.setTimeout(600_000);
 
-const sizeOf = (name: string, usual: number) => Number(process.env[`FLIPS_${name}`] ?? usual);
-const FLIPS = sizeOf('MOVES', 100);
-const KILLS = sizeOf('KILLS', 10);
-const STOPS = sizeOf('STOPS', 10);
-const USERS = sizeOf('USERS', 50);
+/** With TEST_MATRIX=all as much as two cores to itself bear; else what a busy machine does within the deadlines of requests. */
+const isFull = process.env['TEST_MATRIX'] === 'all';
+const sizeOf = (name: string, full: number, small: number) => Number(process.env[`FLIPS_${name}`] ?? (isFull ? full : small));
+const MOVES = sizeOf('MOVES', 100, 40);
+const KILLS = sizeOf('KILLS', 10, 3);
+const STOPS = sizeOf('STOPS', 10, 3);
+const USERS = sizeOf('USERS', 50, 10);
 /** Steps of the load between one fault and the next. */
-const STEPS = sizeOf('STEPS', 20);
+const STEPS = sizeOf('STEPS', 20, 8);
 
 let deployment: Deployment | undefined;
 
@@ -31,7 +33,14 @@ afterEach(() => deployment?.remove());
 /** A load on both hosts that goes on until everything was done to them. */
 async function underLoad(faults: (load: Load, random: Random) => Promise<void>) {
   const [host, other] = deployment!.hosts as [ServerProcess, ServerProcess];
-  const load = await Load.prepare({ baseUrl: host.url, otherUrls: [other.url], users: USERS, steps: Infinity, pauseMs: 400 });
+  const load = await Load.prepare({
+    baseUrl: host.url,
+    otherUrls: [other.url],
+    users: USERS,
+    conversations: Math.ceil(1.6 * USERS),
+    steps: Infinity,
+    pauseMs: 400,
+  });
   load.start();
   await load.further(STEPS);
   try {
@@ -73,7 +82,7 @@ describe('two hosts and the workers of every domain, under load', () => {
       const stop = () => end(worker(), terminate);
       const stopHost = () => end(random.of(deployment!.hosts), terminate);
       const faults = [
-        ...Array(FLIPS).fill(move),
+        ...Array(MOVES).fill(move),
         ...Array(KILLS).fill(kill),
         ...Array(STOPS).fill(stop),
         stopHost,

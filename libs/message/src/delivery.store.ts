@@ -1,6 +1,6 @@
 import { KeyReused } from '@banyan/platform/contract';
 import { type Bounds, Database } from '@banyan/platform/database/database';
-import { sqlState } from '@banyan/platform/database/errors';
+import { DatabaseUnavailable, sqlState } from '@banyan/platform/database/errors';
 import { sql } from '@banyan/platform/database/sql';
 import { Injectable } from '@nestjs/common';
 import { type QueuedMessage, RecipientNotFound } from './contract';
@@ -39,7 +39,13 @@ export class DeliveryStore {
   async accept(batch: readonly NewDelivery[], bounds?: Bounds): Promise<Accepted[]> {
     const accepted = new Map((await this.insert(batch, bounds)).map((row) => [row.message_id, row]));
     const repeated = batch.filter(({ id }) => !accepted.has(id));
-    for (const draft of repeated) accepted.set(draft.id, await this.findAccepted(draft, bounds));
+    for (const draft of repeated) {
+      // The others of the batch are committed by now: whatever this question meets, nobody may say any more that nothing happened.
+      const found = this.findAccepted(draft, bounds).catch((error: unknown) => {
+        throw error instanceof DatabaseUnavailable ? new DatabaseUnavailable('maybe', error) : error;
+      });
+      accepted.set(draft.id, await found);
+    }
     return batch.map(({ id }) => accepted.get(id)!);
   }
 

@@ -16,7 +16,7 @@ import type { Carrier } from './carrier';
 import { makeClient } from './client';
 import { asSystem, currentContext, inContext } from './context';
 import { Dispatcher } from './dispatcher';
-import { type NotServed, toAnswer } from './outcome';
+import { NobodyLeft, type NotServed, toAnswer } from './outcome';
 import { ALL, Routes } from './routes';
 
 const Refused = domainError('work.refused', { status: 409, detail: 'Refused' });
@@ -52,8 +52,10 @@ class Scripted implements Carrier {
 
 const user: Actor = { kind: 'user', userId: 'ada', role: 'user' };
 const edge = { actor: user, key: 'k' };
-const dispatcherOf = (local: Carrier, { remote, routes = new Routes() }: { remote?: Carrier; routes?: Routes } = {}) =>
-  new Dispatcher(routes, { local, remote: remote && { to: () => remote } }, new Metrics());
+const dispatcherOf = (
+  local: Carrier,
+  { remote, hasCopy = true, routes = new Routes() }: { remote?: Carrier; hasCopy?: boolean; routes?: Routes } = {},
+) => new Dispatcher(routes, { local, remote: remote && { to: () => remote }, serves: () => hasCopy }, new Metrics());
 
 describe('an attempt that failed', () => {
   it.each([
@@ -199,12 +201,98 @@ describe('where a call runs', () => {
     expect(new Set(places.values())).toEqual(new Set(['here', 'there']));
   });
 
-  it('and no copy is there: 503, and nothing was executed', async () => {
+  it('and nothing is there: 503, and nothing was executed', async () => {
     const routes = new Routes({ work: { remote: ALL, local: 0, legacy: 0 } });
     const here = new Scripted(async () => 'here');
-    const dispatcher = new Dispatcher(routes, { local: here, serves: () => false }, new Metrics());
-    await expect(dispatcher.callFromEdge(no, {}, edge)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(dispatcherOf(here, { routes, hasCopy: false }).callFromEdge(no, {}, edge)).rejects.toMatchObject({ code: 'unavailable' });
     expect(here.calls).toEqual([]);
+  });
+});
+
+describe('a call to other processes', () => {
+  const routes = new Routes({ work: { remote: ALL, local: 0, legacy: 0 } });
+
+  /** Instances by name, each with what it does; asked in order, as a carrier would ask them at random. */
+  function instances(scripts: Readonly<Record<string, () => Promise<unknown>>>): { carrier: Carrier; asked: string[] } {
+    const asked: string[] = [];
+    const carrier: Carrier = {
+      name: 'scripted',
+      call: async (operation, _input, _context, attempt) => {
+        const name = Object.keys(scripts).find((instance) => !attempt!.tried.has(instance));
+        if (name === undefined) throw new NobodyLeft(operation.name);
+        attempt!.tried.add(name);
+        asked.push(name);
+        return scripts[name]!();
+      },
+    };
+    return { carrier, asked };
+  }
+
+  const refuses = async () => Promise.reject(notServed('no'));
+  const loses = async () => Promise.reject(notServed('maybe'));
+  const answers = async () => 'there';
+  const here = () => new Scripted(async () => 'here');
+
+  it('that was surely not executed goes to the next instance, and then to the copy of this process, whatever the operation', async () => {
+    for (const operation of [ask, yes, byKey, no]) {
+      const next = instances({ a: refuses, b: answers });
+      await expect(dispatcherOf(here(), { remote: next.carrier, routes }).callFromEdge(operation, {}, edge)).resolves.toBe('there');
+      expect(next.asked).toEqual(['a', 'b']);
+      const none = instances({ a: refuses, b: refuses });
+      await expect(dispatcherOf(here(), { remote: none.carrier, routes }).callFromEdge(operation, {}, edge)).resolves.toBe('here');
+      expect(none.asked).toEqual(['a', 'b']);
+    }
+  });
+
+  it('that perhaps was executed goes on only where a second execution does no harm', async () => {
+    for (const operation of [ask, yes, byKey]) {
+      const { carrier, asked } = instances({ a: loses, b: answers });
+      await expect(dispatcherOf(here(), { remote: carrier, routes }).callFromEdge(operation, {}, edge)).resolves.toBe('there');
+      expect(asked).toEqual(['a', 'b']);
+    }
+    const { carrier, asked } = instances({ a: loses, b: answers });
+    const copy = here();
+    await expect(dispatcherOf(copy, { remote: carrier, routes }).callFromEdge(no, {}, edge)).rejects.toMatchObject({ status: 504 });
+    expect([asked, copy.calls]).toEqual([['a'], []]);
+  });
+
+  it('stays perhaps executed when all others surely refuse: 504 for a command', async () => {
+    const { carrier } = instances({ a: loses, b: refuses });
+    const copy = new Scripted(refuses);
+    await expect(dispatcherOf(copy, { remote: carrier, routes }).callFromEdge(byKey, {}, edge)).rejects.toMatchObject({ status: 504 });
+  });
+
+  it('that got a declared error has its answer', async () => {
+    const { carrier, asked } = instances({ a: async () => Promise.reject(Refused()), b: answers });
+    await expect(dispatcherOf(here(), { remote: carrier, routes }).callFromEdge(yes, {}, edge)).rejects.toMatchObject({
+      code: 'work.refused',
+    });
+    expect(asked).toEqual(['a']);
+  });
+
+  it('from a process without a copy goes to a host, also when the home is local; workers are not asked then', async () => {
+    const [workers, hosts] = [instances({ w: refuses }), instances({ h: async () => 'host' })];
+    const remote = { to: (kind: 'worker' | 'host') => (kind === 'worker' ? workers.carrier : hosts.carrier) };
+    const copy = here();
+    const of = (given: Routes) => new Dispatcher(given, { local: copy, remote, serves: () => false }, new Metrics());
+    await expect(of(routes).callFromEdge(no, {}, edge)).resolves.toBe('host');
+    expect(workers.asked).toEqual(['w']);
+    await expect(of(new Routes()).callFromEdge(no, {}, edge)).resolves.toBe('host');
+    expect(workers.asked).toEqual(['w']);
+    expect(copy.calls).toEqual([]);
+  });
+
+  it('waits a little for an instance when there is none', async () => {
+    let round = 0;
+    const carrier: Carrier = {
+      name: 'scripted',
+      call: async ({ name }) => {
+        if (++round < 3) throw new NobodyLeft(name);
+        return 'restarted';
+      },
+    };
+    const dispatcher = dispatcherOf(here(), { remote: carrier, hasCopy: false, routes });
+    await expect(dispatcher.callFromEdge(no, {}, edge)).resolves.toBe('restarted');
   });
 });
 

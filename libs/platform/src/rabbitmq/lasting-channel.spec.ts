@@ -60,6 +60,15 @@ describe('a lasting channel', () => {
     expect(await channel.current!.checkQueue('mine')).toMatchObject({ messageCount: 0 });
   });
 
+  it('is given up at once when it is of no use any more, and opened again', async () => {
+    const first = channel.current!;
+    channel.reopen();
+    expect(channel.current).toBeUndefined();
+    await channel.ready();
+    expect(channel.current).not.toBe(first);
+    expect(lost).toBe(1);
+  });
+
   it('closes without waiting for a broker that is gone', async () => {
     await proxy.stop();
     await channel.close();

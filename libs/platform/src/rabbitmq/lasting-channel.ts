@@ -51,6 +51,14 @@ export class LastingChannel<C extends Channel> {
     if (!this.channel) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
+  /** Give up the channel that is open, and open another one: for when its queue or consumer is gone. */
+  reopen(): void {
+    const { channel } = this;
+    if (!channel) return;
+    this.lost(channel);
+    channel.close().catch(() => undefined);
+  }
+
   /** Close it for good; resolves when the broker has all that was published on it, or cannot have it any more. */
   async close(): Promise<void> {
     this.isClosed = true;

@@ -1,4 +1,5 @@
 import { type KeyObject, randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { LRUCache } from 'lru-cache';
@@ -49,6 +50,8 @@ interface Call {
 
 /** Senders whose last number is remembered: far more than processes that send. */
 const SENDERS = 10_000;
+/** As long as others may take to read in the directory that this process drains. */
+const QUIET_MS = 1_000;
 /** For a broker that does not answer. */
 const FAREWELL_MS = 2_000;
 /** Less than the broker would wait before it gives up a consumer, by far. */
@@ -70,6 +73,8 @@ export class OperationConsumer {
   private readonly counted = new Map<string, number>();
   private readonly key: KeyObject;
   private isDraining = false;
+  /** When one came, on the clock of `performance.now()`. */
+  private lastCall = 0;
   private queueName: string;
 
   constructor(private readonly options: OperationConsumerOptions) {
@@ -100,21 +105,41 @@ export class OperationConsumer {
   }
 
   /**
-   * Take no more: whatever has not begun is refused as `draining`, what runs is finished and answered, then the queue goes. From the
-   * moment of the call nothing begins any more, whatever is delivered and however often the connection comes back.
+   * Take no more: whatever has not begun is refused as `draining`, what runs is finished and answered, then, when callers have stopped
+   * coming, the queue goes. From the moment of the call nothing begins any more, whatever is delivered and however often the connection
+   * comes back. Say in the directory before this that the process drains.
    *
    * @param graceMs what runs longer than this is not waited for; its callers find out by themselves
    */
   async drain(graceMs: number): Promise<void> {
     this.isDraining = true;
     for (const { call, replyTo } of this.work.clear()) this.refuse(replyTo, call.id, 'draining');
-    await this.work.idle(graceMs);
+    await Promise.all([this.work.idle(graceMs), this.quiet(graceMs)]);
     for (const batch of this.answers.values()) batch.flush();
-    // What was delivered before the broker took the queue away is refused on the way; what comes later is returned to its caller.
     const { current } = this.channel;
-    if (current) await atMost(FAREWELL_MS, current.deleteQueue(this.queueName, { ifEmpty: true }));
+    if (current) await atMost(FAREWELL_MS, this.removeQueue(current));
     for (const batch of this.answers.values()) batch.flush();
     await this.channel.close();
+  }
+
+  /**
+   * Wait until nobody comes any more. What reaches a queue in the very moment in which it is deleted is neither delivered nor returned
+   * (RabbitMQ routes first and hands over then); its caller could not say that it was not executed.
+   */
+  private async quiet(graceMs: number): Promise<void> {
+    const started = performance.now();
+    for (let left = QUIET_MS; left > 0; left = Math.max(this.lastCall, started) + QUIET_MS - performance.now()) {
+      const rest = started + graceMs - performance.now();
+      if (rest <= 0) return;
+      await pause(Math.min(left, rest));
+    }
+  }
+
+  /** Later calls are returned to their callers; those on their way here are still delivered and refused. */
+  private async removeQueue(channel: Channel): Promise<void> {
+    await channel.deleteQueue(this.queueName, { ifEmpty: true });
+    // The broker confirms that before it sends what it had for us by then; another question is answered after it.
+    await channel.prefetch(1);
   }
 
   private async consume(channel: Channel): Promise<void> {
@@ -133,8 +158,8 @@ export class OperationConsumer {
       if (this.channel.current === channel) channel.ack(last, true);
     });
     await channel.consume(queue, (message) => {
-      // Cancelled by the server: the queue was deleted or its node is gone. Opening the channel again declares it again.
-      if (!message) return void channel.close().catch(() => undefined);
+      // Cancelled by the server: the queue was deleted or its node is gone. Draining deletes it, and still has to say goodbye.
+      if (!message) return this.isDraining ? undefined : this.channel.reopen();
       acknowledge(message);
       this.receive(queue, message);
     });
@@ -143,6 +168,7 @@ export class OperationConsumer {
 
   private receive(queue: string, { content, properties }: ConsumeMessage): void {
     if (properties.type === 'probe') return;
+    this.lastCall = performance.now();
     const replyTo = String(properties.replyTo);
     const batch = unseal(this.key, { audience: queue, sender: replyTo }, content) as CallBatch | undefined;
     if (!batch) {

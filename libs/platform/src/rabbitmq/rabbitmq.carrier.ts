@@ -24,8 +24,8 @@ export interface RabbitCarrierOptions {
 
 /** A peer that owes an answer for this long is asked for: an empty message that comes back says that its queue, and so it, is gone. */
 const PROBE_AFTER_MS = 250;
-/** Answers that a lost peer gave before its end may still be on their way to us. */
-const LOST_GRACE_MS = 50;
+/** What a peer has answered or refused before its end may still be on its way to us when we hear of that. */
+const LOST_GRACE_MS = 200;
 const FORGET_PEER_MS = 60_000;
 /** The peer is well and does not want this call: no sign of a fault. */
 const REFUSALS: ReadonlySet<string> = new Set(['draining', 'expired', 'overloaded', 'incompatible', 'unknown_operation']);
@@ -191,7 +191,7 @@ export class RabbitCarrier implements RemoteCarrier {
     // Named by the broker: nobody waits until it has noticed that a lost connection's queue is free again.
     const { queue } = await channel.assertQueue('', { exclusive: true });
     channel.on('return', (message: Message) => this.onReturned(message));
-    await channel.consume(queue, (message) => (message ? this.onAnswers(queue, message) : void channel.close().catch(() => undefined)), {
+    await channel.consume(queue, (message) => (message ? this.onAnswers(queue, message) : this.channel.reopen()), {
       noAck: true,
     });
     this.replyQueue = queue;

@@ -171,6 +171,38 @@ describe('a call inside a call', () => {
     expect(depth).toBe(8);
   });
 
+  describe('that was not served', () => {
+    /** Each of `outer`'s handlers asks `ask`; what that meets is up to the test. */
+    function nested(inner: (attempt: number) => Promise<unknown>) {
+      let asked = 0;
+      const carrier: Scripted = new Scripted(async (_attempt, operation) => {
+        if (operation === ask) return inner(++asked);
+        return inContext(carrier.calls.at(-1)!.context, () => dispatcher.call(ask, {}));
+      });
+      const dispatcher = dispatcherOf(carrier);
+      return { dispatcher, outer: () => carrier.calls.filter(({ operation }) => operation !== ask) };
+    }
+
+    it('is made again as a whole, under the same key, where the request came in', async () => {
+      for (const operation of [yes, byKey]) {
+        const { dispatcher, outer } = nested(async (asked) => (asked <= 3 ? Promise.reject(notServed('maybe')) : 'done'));
+        await expect(dispatcher.callFromEdge(operation, {}, edge)).resolves.toBe('done');
+        expect(outer().map(({ context }) => context.key)).toEqual(['k', 'k']);
+      }
+    });
+
+    it('is not made again as a whole if that may not be executed twice, nor anywhere else than where it came in', async () => {
+      const failing = async () => Promise.reject(notServed('no'));
+      const once = nested(failing);
+      await expect(once.dispatcher.callFromEdge(no, {}, edge)).rejects.toMatchObject({ code: 'unavailable' });
+      expect(once.outer()).toHaveLength(1);
+      const deep = nested(failing);
+      const parent = { ...edge, deadline: Date.now() + 20_000, depth: 1, trace: { traceId: 't', spanId: 's', sampled: true } };
+      await expect(inContext(parent, () => deep.dispatcher.call(yes, {}))).rejects.toMatchObject({ code: 'unavailable' });
+      expect(deep.outer()).toHaveLength(1);
+    });
+  });
+
   it('without an outer one is a mistake of the program; a timer says who it is', async () => {
     const carrier = new Scripted(async () => 'ok');
     expect(() => dispatcherOf(carrier).call(ask, {})).toThrow('work.ask: called outside of any context');

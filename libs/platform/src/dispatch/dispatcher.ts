@@ -88,9 +88,8 @@ export class Dispatcher {
             // Once it may have happened it stays so, whatever later attempts say.
             if (failed === 'maybe') executed = 'maybe';
             failure = error as Error;
-            // A call inside that was not served has been tried again there.
-            const isFinal = !isNotServed(error) || !mayRepeat(operation, error) || signal?.aborted || context.deadline <= Date.now();
-            if (isFinal) throw answerTo(operation, executed, failure);
+            const isOver = signal?.aborted || context.deadline <= Date.now();
+            if (isOver || !mayRepeat(operation, error, context)) throw answerTo(operation, executed, failure);
           }
         }
       }

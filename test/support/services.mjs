@@ -127,9 +127,10 @@ async function start(service, file) {
 }
 
 async function kill(service, file) {
-  const { container, process } = read(file).services[service.name];
-  if (container) docker('kill', container);
-  else await end(process, 'SIGKILL');
+  const record = read(file).services[service.name];
+  if (record.container) return docker('kill', record.container);
+  await service.beforeKill?.(record);
+  await end(record.process, 'SIGKILL');
 }
 
 async function endAll(file) {

@@ -78,8 +78,8 @@ async function onServers(folder) {
     const { DATABASE_URL, REDIS_URL } = services.settings; // without the broker: what is measured below runs in one process
     const env = { DATABASE_URL, REDIS_URL, JWT_SECRET_KEY: secret, DATA_DIR: join(folder, 'data') };
     if (isWanted('call')) await measureLocalCall(env);
-    if (isWanted('carrier')) await measureRemoteCall(services.settings, sizes.carrier);
-    if (isWanted('send') || isWanted('read')) await underLoad(folder, env, postgresOf(services));
+    if (isWanted('carrier')) await measureRemoteCall({ ...services.settings, brokerPid: processOf(services, 'rabbitmq').pid }, sizes.carrier);
+    if (isWanted('send') || isWanted('read')) await underLoad(folder, env, processOf(services, 'postgres'));
   } finally {
     await services.stop();
   }
@@ -104,8 +104,9 @@ async function measureLocalCall(env) {
   printTarget(`a local call costs at most ${CALL_TARGET_US} µs over the method: ${number(over, 1)} µs`, over <= CALL_TARGET_US);
 }
 
-function postgresOf({ env }) {
-  return JSON.parse(readFileSync(env.TEST_SERVICES_FILE, 'utf8')).services.postgres.process ?? {};
+/** Nothing is known of one in a container. */
+function processOf({ env }, service) {
+  return JSON.parse(readFileSync(env.TEST_SERVICES_FILE, 'utf8')).services[service].process ?? {};
 }
 
 async function underLoad(folder, env, postgres) {

@@ -3,6 +3,8 @@
  * promise kept but the answer) and golevelup's `request()`, between two processes, in turns: alone, and with 100 calls in flight.
  *
  *     node carrier.mjs '{"rounds": 5, "seconds": 2}'    AMQP_URL in the environment; prints figures as JSON
+ *
+ * With `brokerPid` the broker's processor time is among them; `only` names the ways to be measured (for a profile of one).
  */
 import { fork } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -11,6 +13,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { connect } from 'amqplib';
 
+import { cpuMs } from './usage.mjs';
 import '../support/typescript.mjs';
 
 const require = createRequire(import.meta.url);
@@ -24,7 +27,7 @@ const { RabbitCarrier } = require('../../libs/platform/src/rabbitmq/rabbitmq.car
 const { createLogger } = require('../../libs/platform/src/telemetry/log.ts');
 const { Metrics } = require('../../libs/platform/src/telemetry/metrics.ts');
 
-const { rounds = 5, seconds = 2, inFlight = 100 } = JSON.parse(process.argv[2] ?? '{}');
+const { rounds = 5, seconds = 2, inFlight = 100, brokerPid, only } = JSON.parse(process.argv[2] ?? '{}');
 const url = process.env.AMQP_URL;
 const setup = { url, key: randomBytes(32).toString('hex'), id: randomUUID(), exchange: `bench.${randomUUID()}`, bareQueue: randomUUID() };
 const input = {
@@ -55,14 +58,19 @@ const ways = {
   golevelup: () =>
     golevelup.request({ exchange: setup.exchange, routingKey: 'echo', payload: input, publishOptions: { persistent: false } }),
 };
-const figures = Object.fromEntries(Object.keys(ways).map((way) => [way, { aloneUs: [], perSecond: [] }]));
+const measured = Object.entries(ways).filter(([way]) => only === undefined || only.includes(way));
+const processes = { caller: process.pid, callee: callee.pid, broker: brokerPid };
+const figures = Object.fromEntries(
+  measured.map(([way]) => [way, { aloneUs: [], perSecond: [], cpuUs: { caller: [], callee: [], broker: [] } }]),
+);
 for (let round = -1; round < rounds; round++) {
-  for (const [way, call] of Object.entries(ways)) {
+  for (const [way, call] of measured) {
     const alone = await asSystem('bench', context, () => measure(call, 1));
     const many = await asSystem('bench', context, () => measure(call, inFlight));
     if (round < 0) continue; // warming up
     figures[way].aloneUs.push(alone.medianUs);
     figures[way].perSecond.push(many.perSecond);
+    for (const [name, us] of Object.entries(many.cpuUs)) figures[way].cpuUs[name].push(us);
   }
 }
 callee.disconnect();
@@ -91,7 +99,9 @@ async function bareRequests() {
     });
 }
 
+/** @returns medianUs of a call, perSecond, and cpuUs: processor time per call of each process, 0 where nobody counts it */
 async function measure(call, width) {
+  const before = cpuOfAll();
   const until = performance.now() + seconds * 1_000;
   const took = [];
   const started = performance.now();
@@ -105,6 +115,12 @@ async function measure(call, width) {
   };
   await Promise.all(Array.from({ length: width }, work));
   const elapsed = performance.now() - started;
+  const after = cpuOfAll();
+  const cpuUs = Object.fromEntries(Object.keys(after).map((name) => [name, ((after[name] - before[name]) * 1_000) / took.length]));
   took.sort((a, b) => a - b);
-  return { medianUs: took[took.length >> 1] * 1_000, perSecond: (took.length * 1_000) / elapsed };
+  return { medianUs: took[took.length >> 1] * 1_000, perSecond: (took.length * 1_000) / elapsed, cpuUs };
+}
+
+function cpuOfAll() {
+  return Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, cpuMs(pid) ?? 0]));
 }

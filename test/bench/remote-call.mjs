@@ -6,23 +6,24 @@ const ALONE_TARGET = 1.6;
 const MANY_TARGET = 3;
 const IN_FLIGHT = 100;
 
-export async function measureRemoteCall({ AMQP_URL }, { rounds, seconds }) {
+export async function measureRemoteCall({ AMQP_URL, brokerPid }, { rounds, seconds }) {
   console.log('\nCalling over RabbitMQ …');
-  const figures = await ask('carrier.mjs', { rounds, seconds, inFlight: IN_FLIGHT }, { AMQP_URL });
+  const figures = await ask('carrier.mjs', { rounds, seconds, inFlight: IN_FLIGHT, brokerPid }, { AMQP_URL });
   const ratio = (way, key) => ratios(figures[way][key], figures.bare[key]);
   const row = (title, way) => {
-    const { aloneUs, perSecond } = figures[way];
+    const { aloneUs, perSecond, cpuUs } = figures[way];
     return [
       title,
       withSpread(aloneUs),
       number(median(ratio(way, 'aloneUs')), 2),
       withSpread(perSecond),
       number(median(ratio(way, 'perSecond')), 2),
+      [cpuUs.caller, cpuUs.callee, cpuUs.broker].map((us) => number(median(us))).join(' + '),
     ];
   };
   printTable(
     'A call between two processes',
-    ['', 'p50 alone, µs', 'to bare', `calls/s with ${IN_FLIGHT} in flight`, 'to bare'],
+    ['', 'p50 alone, µs', 'to bare', `calls/s with ${IN_FLIGHT} in flight`, 'to bare', 'processor time, µs a call: caller + callee + broker'],
     [
       row('bare AMQP request and reply, exclusive reply queue', 'bare'),
       row('Banyan’s carrier, from client to controller', 'carrier'),

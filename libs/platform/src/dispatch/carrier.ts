@@ -21,7 +21,7 @@ export interface Carrier {
   call(operation: Operation, input: unknown, context: CallContext<Actor>, attempt?: Attempt): Promise<unknown>;
 }
 
-/** Reaches other processes: those that do nothing but serve domains, or the hosts. */
+/** Reaches other processes: those that do nothing but serve domains, or the hosts. Its carriers settle each call by the context's deadline. */
 export interface RemoteCarrier {
   to(kind: 'worker' | 'host'): Carrier;
 }

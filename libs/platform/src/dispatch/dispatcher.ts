@@ -73,7 +73,7 @@ export class Dispatcher {
   private async run(operation: Operation, input: unknown, context: CallContext<Actor>, signal?: AbortSignal): Promise<unknown> {
     const places = this.placesFor(operation, context);
     let executed: Executed = 'no';
-    let failure: Error = new NobodyLeft(operation.name);
+    let failure: Error | undefined; // none yet: an error costs more to make than the rest of a call
     let number = 0;
     for (let round = 0; ; round++) {
       for (const place of places) {
@@ -94,7 +94,7 @@ export class Dispatcher {
         }
       }
       const pauseMs = PAUSES_MS[round];
-      if (pauseMs === undefined || !hasTimeFor(context, pauseMs)) throw answerTo(operation, executed, failure);
+      if (pauseMs === undefined || !hasTimeFor(context, pauseMs)) throw answerTo(operation, executed, failure ?? new NobodyLeft(operation.name));
       await pause(pauseMs);
     }
   }
@@ -107,12 +107,15 @@ export class Dispatcher {
     attempt: Attempt,
   ): Promise<unknown> {
     const started = performance.now();
-    const deadline = Math.min(context.deadline, Date.now() + operation.timeoutMs);
+    const now = Date.now();
+    const deadline = Math.min(context.deadline, now + operation.timeoutMs);
     const seconds = () => (performance.now() - started) / 1000;
     try {
-      if (deadline <= Date.now()) throw new Unserved(operation.name, 'no', 'expired');
+      if (deadline <= now) throw new Unserved(operation.name, 'no', 'expired');
       if (attempt.signal?.aborted) throw new Unserved(operation.name, 'no', 'aborted');
-      const answer = await within(deadline, operation.name, carrier.call(operation, input, { ...context, deadline }, attempt));
+      const call = carrier.call(operation, input, { ...context, deadline }, attempt);
+      // A carrier to other processes watches the clock itself, since those may be gone.
+      const answer = await (home === 'local' ? within(deadline, operation.name, call) : call);
       this.metrics.observeCall(operation.name, home, 'ok', seconds());
       return answer;
     } catch (error) {

@@ -140,6 +140,23 @@ describe('the broker', () => {
     await proxy.close();
   });
 
+  it('frozen: after a moment nothing is given to it any more, and it works again by itself', async () => {
+    const broker = await createTestBroker();
+    const proxy = await startTcpProxy(broker.url);
+    caller = await remoteCaller({ broker, url: proxy.through(broker.url), withCopy: true });
+    const worker = await caller.startWorker();
+    proxy.freeze();
+    const questions = ['a', 'b', 'c'].map((mark) => caller.call(look, { mark }));
+    expect(await Promise.all(questions)).toEqual(questions.map(() => ({ by: process.pid })));
+    expect(await caller.call(once, { mark: 'd' })).toEqual({ by: process.pid });
+    expect(caller.carrier.counts.get('no_broker')).toBeGreaterThan(0);
+    proxy.thaw();
+    await until(async () => ((await caller.call(look, { mark: 'e' })) as { by: number }).by === worker.pid);
+    await caller.close();
+    await proxy.close();
+    caller = await remoteCaller();
+  });
+
   it('absent at the start: a host serves by itself, and goes to workers once it is there', async () => {
     const broker = await createTestBroker();
     const proxy = await startTcpProxy(broker.url);

@@ -23,7 +23,7 @@ let deployment: Deployment | undefined;
 beforeEach(async () => {
   deployment = await Deployment.start({
     hosts: 2,
-    workers: { message: 2, relay: 2, user: 2, auth: 1, websocket: 1 },
+    workers: { auth: 2, user: 2, message: 2, relay: 2, websocket: 2 },
     remote: { relay: 0.5, message: 0.5 },
   });
 });
@@ -39,7 +39,7 @@ async function underLoad(faults: (load: Load, random: Random) => Promise<void>) 
     users: USERS,
     conversations: Math.ceil(1.6 * USERS),
     steps: Infinity,
-    pauseMs: 400,
+    pauseMs: 1_000,
   });
   load.start();
   await load.further(STEPS);

@@ -52,8 +52,7 @@ export class Dispatcher {
     return this.run(operation, input, {
       actor: parent.actor,
       key: key ?? `${parent.key}/${operation.name}`,
-      // Half of what remains, so that the caller still has time for a second attempt or to answer in words.
-      deadline: Date.now() + (parent.deadline - Date.now()) / 2,
+      deadline: parent.deadline,
       depth: parent.depth + 1,
       trace: childOf(parent.trace),
       address: parent.address,
@@ -94,7 +93,8 @@ export class Dispatcher {
         }
       }
       const pauseMs = PAUSES_MS[round];
-      if (pauseMs === undefined || !hasTimeFor(context, pauseMs)) throw answerTo(operation, executed, failure ?? new NobodyLeft(operation.name));
+      if (pauseMs === undefined || !hasTimeFor(context, pauseMs))
+        throw answerTo(operation, executed, failure ?? new NobodyLeft(operation.name));
       await pause(pauseMs);
     }
   }
@@ -108,10 +108,12 @@ export class Dispatcher {
   ): Promise<unknown> {
     const started = performance.now();
     const now = Date.now();
-    const deadline = Math.min(context.deadline, now + operation.timeoutMs);
+    const remaining = context.deadline - now;
+    // Inside another call half of it, so that there is time for another attempt, and for the caller to answer in words.
+    const deadline = now + Math.min(operation.timeoutMs, context.depth > 0 ? remaining / 2 : remaining);
     const seconds = () => (performance.now() - started) / 1000;
     try {
-      if (deadline <= now) throw new Unserved(operation.name, 'no', 'expired');
+      if (remaining <= 0) throw new Unserved(operation.name, 'no', 'expired');
       if (attempt.signal?.aborted) throw new Unserved(operation.name, 'no', 'aborted');
       const call = carrier.call(operation, input, { ...context, deadline }, attempt);
       // A carrier to other processes watches the clock itself, since those may be gone.

@@ -51,7 +51,7 @@ export class AttemptTimedOut extends Unserved {
 
 /**
  * Trying again is right if nothing happened, or if a second execution does no harm. A call inside that was not served has been tried
- * again there, in half of the time; only where the request came in is it made once more as a whole, so that tries do not multiply.
+ * again there; only where the request came in is the whole made once more, so that tries do not multiply.
  */
 export function mayRepeat({ repeatable }: Operation, failure: unknown, { depth }: { readonly depth: number }): boolean {
   if (isNotServed(failure)) return failure.executed === 'no' || repeatable !== 'no';

@@ -24,6 +24,8 @@ export interface RabbitCarrierOptions {
 
 /** A peer that owes an answer for this long is asked for: an empty message that comes back says that its queue, and so it, is gone. */
 const PROBE_AFTER_MS = 250;
+/** A broker that has not sent back so many pings, one after each time that we looked, is taken for gone. */
+const MAX_PINGS = 3;
 /** What a peer has answered or refused before its end may still be on its way to us when we hear of that. */
 const LOST_GRACE_MS = 200;
 const FORGET_PEER_MS = 60_000;
@@ -46,6 +48,8 @@ export class RabbitCarrier implements RemoteCarrier {
   private readonly key: KeyObject;
   private replyQueue = '';
   private isBlocked = false;
+  /** Pings to ourselves since the broker last sent anything. */
+  private pings = 0;
   private lastId = 0;
   /** Never begins again at one: receivers refuse a number they have passed. */
   private lastBatch = 0;
@@ -117,7 +121,7 @@ export class RabbitCarrier implements RemoteCarrier {
     { number = 1, tried, signal }: Partial<Attempt> = {},
   ): Promise<unknown> {
     const { name } = operation;
-    if (!this.channel.current || this.isBlocked) throw this.refusal(name, 'no_broker');
+    if (!this.channel.current || this.isBlocked || this.pings > MAX_PINGS) throw this.refusal(name, 'no_broker');
     if (signal?.aborted) throw this.refusal(name, 'aborted');
     const remaining = context.deadline - Date.now();
     if (remaining <= 0) throw this.refusal(name, 'expired');
@@ -197,10 +201,13 @@ export class RabbitCarrier implements RemoteCarrier {
       noAck: true,
     });
     this.replyQueue = queue;
+    this.pings = 0;
     this.peers.clear(); // they know us by our queue and count from one
   }
 
   private onAnswers(queue: string, { content, properties }: ConsumeMessage): void {
+    this.pings = 0;
+    if (properties.type === 'probe') return;
     const sender = String(properties.replyTo);
     const batch = unseal(this.key, { audience: queue, sender }, content) as AnswerBatch | undefined;
     if (!batch) {
@@ -231,6 +238,7 @@ export class RabbitCarrier implements RemoteCarrier {
 
   /** The broker has no such queue (any more): these were not executed, and from the others no answer will come. */
   private onReturned({ fields, properties }: Message): void {
+    this.pings = 0;
     const peer = this.peers.get(fields.routingKey);
     if (!peer) return;
     this.options.directory.suspect(peer.instance.id);
@@ -254,14 +262,24 @@ export class RabbitCarrier implements RemoteCarrier {
     }, LOST_GRACE_MS);
   }
 
+  /** Ask for peers that owe answers for long, and for the broker if there are any: a frozen one keeps its connections. */
   private probe(): void {
     const now = performance.now();
+    let isOwed = this.pings > 0;
     for (const [queue, { calls, lastUsed }] of this.peers) {
       const [oldest] = calls.values();
-      if (oldest && now - oldest.since > PROBE_AFTER_MS)
-        this.channel.current?.publish('', queue, Buffer.alloc(0), { mandatory: true, type: 'probe', expiration: 0 });
-      else if (!oldest && now - lastUsed > FORGET_PEER_MS) this.peers.delete(queue);
+      if (oldest && now - oldest.since > PROBE_AFTER_MS) {
+        this.publishProbe(queue);
+        isOwed = true;
+      } else if (!oldest && now - lastUsed > FORGET_PEER_MS) this.peers.delete(queue);
     }
+    if (!isOwed) return;
+    this.publishProbe(this.replyQueue);
+    this.pings++;
+  }
+
+  private publishProbe(queue: string): void {
+    this.channel.current?.publish('', queue, Buffer.alloc(0), { mandatory: true, type: 'probe', expiration: 0 });
   }
 
   private abort(peer: Peer, id: number): void {

@@ -220,7 +220,7 @@ export class OperationConsumer {
   private answer(replyTo: string, answer: AnswerEnvelope): void {
     const json = JSON.stringify(answer);
     let batch = this.answers.get(replyTo);
-    if (!batch) this.answers.set(replyTo, (batch = new TurnBatch((items) => this.send(replyTo, items))));
+    if (!batch) this.answers.set(replyTo, (batch = new TurnBatch((items) => this.send(replyTo, items), () => this.work.isAlmostIdle)));
     batch.add({ json });
   }
 

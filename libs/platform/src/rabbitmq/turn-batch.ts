@@ -13,7 +13,11 @@ export class TurnBatch<T extends Encoded> {
   private bytes = 0;
   private isScheduled = false;
 
-  constructor(private readonly send: (items: T[]) => void) {}
+  constructor(
+    private readonly send: (items: T[]) => void,
+    /** Is what was just added all there is, with nothing else under way that could be about to end? */
+    private readonly isAlone: () => boolean,
+  ) {}
 
   add(item: T): void {
     const size = Buffer.byteLength(item.json);
@@ -24,11 +28,14 @@ export class TurnBatch<T extends Encoded> {
     if (this.isScheduled) return;
     this.isScheduled = true;
     // Not a microtask: a turn that brings many answers has many of those, and each answer's reader calls again in one of them.
-    setImmediate(() => {
-      this.isScheduled = false;
-      this.flush();
-    });
+    if (this.isAlone()) process.nextTick(this.endTurn);
+    else setImmediate(this.endTurn);
   }
+
+  private readonly endTurn = () => {
+    this.isScheduled = false;
+    this.flush();
+  };
 
   flush(): void {
     if (this.items.length === 0) return;

@@ -46,14 +46,21 @@ export class WorkQueue<T> {
     clearTimeout(timer);
   }
 
+  /** Not more than one runs, and none waits. */
+  get isAlmostIdle(): boolean {
+    return this.running <= 1 && this.waiting.length === 0;
+  }
+
   private next(): void {
     while (this.running < this.limits.concurrency && this.waiting.length > 0) {
       this.running++;
-      void this.run(this.waiting.shift()!).finally(() => {
-        this.running--;
-        this.next();
-        if (this.running === 0) for (const resolve of this.onIdle.splice(0)) resolve();
-      });
+      void this.run(this.waiting.shift()!).then(this.onEnd);
     }
   }
+
+  private readonly onEnd = () => {
+    this.running--;
+    this.next();
+    if (this.running === 0) for (const resolve of this.onIdle.splice(0)) resolve();
+  };
 }

@@ -10,7 +10,7 @@ import { Alarm } from './alarm';
 import { type AnswerBatch, type AnswerEnvelope, type CallEnvelope, carrierKey, seal, unseal, VERSION } from './envelope';
 import { LastingChannel } from './lasting-channel';
 import { type Outgoing, Peer, type PendingCall } from './peer';
-import { TurnBatch } from './turn-batch';
+import { afterConsequences, TurnBatch } from './turn-batch';
 
 export interface RabbitCarrierOptions {
   readonly connection: AmqpConnection;
@@ -164,7 +164,7 @@ export class RabbitCarrier implements RemoteCarrier {
   private peerFor(instance: Instance): Peer {
     const known = this.peers.get(instance.queue);
     if (known) return known;
-    const made = new Peer(instance, (peer) => new TurnBatch<Outgoing>((items) => this.send(peer, items), () => peer.load <= 1));
+    const made = new Peer(instance, (peer) => new TurnBatch<Outgoing>((items) => this.send(peer, items)));
     this.peers.set(instance.queue, made);
     return made;
   }
@@ -207,7 +207,12 @@ export class RabbitCarrier implements RemoteCarrier {
     }
     const peer = this.peers.get(sender);
     for (const answer of batch.answers) this.onAnswer(peer, answer);
+    afterConsequences(this.flush);
   }
+
+  private readonly flush = () => {
+    for (const { outgoing } of this.peers.values()) outgoing.flush();
+  };
 
   private onAnswer(peer: Peer | undefined, answer: AnswerEnvelope): void {
     const call = peer?.calls.get(answer.id);

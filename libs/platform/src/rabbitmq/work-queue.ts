@@ -46,11 +46,6 @@ export class WorkQueue<T> {
     clearTimeout(timer);
   }
 
-  /** Not more than one runs, and none waits. */
-  get isAlmostIdle(): boolean {
-    return this.running <= 1 && this.waiting.length === 0;
-  }
-
   private next(): void {
     while (this.running < this.limits.concurrency && this.waiting.length > 0) {
       this.running++;

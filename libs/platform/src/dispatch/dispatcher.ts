@@ -95,7 +95,8 @@ export class Dispatcher {
         }
       }
       const pauseMs = PAUSES_MS[round];
-      if (pauseMs === undefined || !hasTimeFor(context, pauseMs)) throw answerTo(operation, executed, failure ?? new NobodyLeft(operation.name));
+      if (pauseMs === undefined || !hasTimeFor(context, pauseMs))
+        throw answerTo(operation, executed, failure ?? new NobodyLeft(operation.name));
       await pause(pauseMs);
     }
   }

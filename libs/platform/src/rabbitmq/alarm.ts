@@ -1,9 +1,9 @@
-/** Longer than a timer can take. */
-const NEVER_MS = 2 ** 31 - 1;
+/** More than this a timer cannot take. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /**
- * One timer for many deadlines: rings at the earliest it was set for. Hardly a call lasts until its deadline, and to make and end a
- * timer for each costs more than to look through those that are left when one has come.
+ * One timer for many deadlines: rings at the earliest it was set for. Hardly a call lasts until its deadline: to make and
+ * end a timer for each costs more than to look through those that are left when one has come.
  */
 export class Alarm {
   private timer?: NodeJS.Timeout;
@@ -17,7 +17,7 @@ export class Alarm {
     if (time >= this.time) return;
     clearTimeout(this.timer);
     this.time = time;
-    this.timer = setTimeout(() => this.wake(), Math.min(time - Date.now(), NEVER_MS)).unref();
+    this.timer = setTimeout(() => this.wake(), Math.min(time - Date.now(), LONGEST_MS)).unref();
   }
 
   stop(): void {

@@ -97,13 +97,13 @@ export class RabbitCarrier implements RemoteCarrier {
 
   async close(): Promise<void> {
     clearInterval(this.sweep);
-    this.alarm.stop();
     const { managedConnection } = this.options.connection;
     managedConnection.removeListener('blocked', this.onBlocked);
     managedConnection.removeListener('unblocked', this.onUnblocked);
     managedConnection.removeListener('disconnect', this.onUnblocked);
     await this.channel.close();
     this.failAll('closed');
+    this.alarm.stop();
   }
 
   private readonly onBlocked = () => void (this.isBlocked = true);

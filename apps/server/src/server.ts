@@ -72,6 +72,8 @@ export async function startServer(
   let leave = () => Promise.resolve();
   try {
     const others = await joinOthers(storage, settings, metrics, log);
+    leave = () => others.leave();
+    await storage.follow(others.dataHomes);
     const rabbit = await openRabbit(settings, others, log);
     leave = async () => {
       await others.leave();
@@ -93,9 +95,8 @@ export async function startServer(
     ]);
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     let isDraining = false;
-    const checks = Object.fromEntries(
-      [...storage.sources].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]),
-    );
+    const checks = () =>
+      Object.fromEntries([...storage.sources()].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]));
     mountProbes(fastify, { checks, isDraining: () => isDraining, metrics });
     publishGauges(metrics, storage);
     if (settings.SERVE.edge) await openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, metrics, log });

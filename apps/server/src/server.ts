@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { caller, AccountNotFound } from '@banyan/auth/contract';
+import { DataHomes } from '@banyan/migration/homes/data-homes';
 import { adminContract } from '@banyan/migration/routes/contract';
 import { RouteService } from '@banyan/migration/routes/route.service';
 import { RoutesModule } from '@banyan/migration/routes/routes.module';
@@ -87,11 +88,12 @@ export async function startServer(
       { local: wrapCarrier(new LocalCarrier(server)), remote: rabbit?.carrier, serves: (domain) => server.serves(domain) },
       metrics,
     );
+    const homes = new DataHomes(storage.host, settings.ROUTES, storage.reach);
     const app = await createApp(settings, log, [
       PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
-      ...(settings.SERVE.edge ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings)))] : []),
+      ...(settings.SERVE.edge ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings), homes))] : []),
     ]);
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     let isDraining = false;

@@ -2,6 +2,7 @@ import { type DomainEntry, type DomainName, domains } from '@banyan/domains';
 import { type DatabaseName, databaseUrl, settingOf, usesOwnServers } from '@banyan/platform/config/databases';
 import type { Settings } from '@banyan/platform/config/table';
 import { StartupError } from '@banyan/platform/config/startup-error';
+import type { HomeReach } from '@banyan/migration/homes/data-homes';
 import { requirePrepared } from '@banyan/migration/prepare/prepared';
 import { Database } from '@banyan/platform/database/database';
 import { DatabaseUnavailable } from '@banyan/platform/database/errors';
@@ -26,6 +27,8 @@ export interface Storage {
   readonly host: Database;
   /** Opens the data homes of this process's domains, and follows them from then on. @throws StartupError */
   follow(table: DataHomeTable): Promise<void>;
+  /** The places where data can be. */
+  readonly reach: HomeReach;
   /** Of the domains whose data has a home. */
   sources(): ReadonlyMap<string, DataSource>;
   close(): Promise<void>;
@@ -78,6 +81,14 @@ export async function openStorage(settings: Settings, log: Logger): Promise<Stor
     return {
       databases,
       host: new Database(() => hostSource),
+      reach: {
+        legacy: settings.LEGACY_URL !== undefined,
+        legacyDatabaseUrl: settings.LEGACY_DATABASE_URL,
+        ownUrl: (database) => {
+          const url = databaseUrl(settings, database) ?? embedded?.url;
+          return url && withDatabase(url, database, settings);
+        },
+      },
       follow: async (table) => {
         const entries = new Map(withData);
         const openHome = (domain: DomainName, home: 'own' | 'legacy') => {

@@ -88,9 +88,10 @@ export async function startServer(
       { local: wrapCarrier(new LocalCarrier(server)), remote: rabbit?.carrier, serves: (domain) => server.serves(domain) },
       metrics,
     );
+    const host = { database: storage.host, routes: others.routes };
     const homes = new DataHomes(storage.host, settings.ROUTES, storage.reach);
     const app = await createApp(settings, log, [
-      PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts }),
+      PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts, host }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
       ...(settings.SERVE.edge ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings), homes))] : []),

@@ -50,12 +50,14 @@ export async function startOnLegacy(variant: Variant, { withLegacy, ...options }
   };
 }
 
-/** As an operator decides, of whatever was not decided before. */
+/** As an operator decides, where nobody has done it before. */
 export async function decideHomes(environment: Readonly<Record<string, string>>, home: 'own' | 'legacy'): Promise<void> {
   const url = environment['HOST_DATABASE_URL']!;
   const source = await openDataSource({ url, schema: 'banyan_host', role: 'banyan_host', poolSize: 1, applicationName: 'banyan test' });
   try {
-    await new DataHomeStore(new Database(() => source)).decide(tableSets, { home, by: 'test', why: 'a test' });
+    const expected = Object.fromEntries(tableSets.map((name) => [name, 'none' as const]));
+    const change = { table_sets: tableSets, home, by: 'test', why: 'a test', expected };
+    await new DataHomeStore(new Database(() => source)).change(change, () => undefined);
   } finally {
     await source.destroy();
   }

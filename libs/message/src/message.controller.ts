@@ -1,6 +1,16 @@
 import type { CallContext, Handlers, Input } from '@banyan/platform/contract';
 import { Serves } from '@banyan/platform/dispatch/serves';
-import { type accept, type acknowledge, type conversation, type markRead, messageContract, type remove, type send } from './contract';
+import {
+  type accept,
+  type acknowledge,
+  type acknowledgeAdopted,
+  type conversation,
+  type markRead,
+  messageContract,
+  type remove,
+  type send,
+  type settled,
+} from './contract';
 import { DeliveryService } from './delivery.service';
 import { MessageService } from './message.service';
 
@@ -37,6 +47,14 @@ export class MessageController implements Handlers<typeof messageContract> {
 
   acknowledge({ message_id }: Input<typeof acknowledge>, { actor, key }: CallContext) {
     return this.deliveries.acknowledge(actor.userId, key, message_id);
+  }
+
+  acknowledgeAdopted({ message_id, sender_id }: Input<typeof acknowledgeAdopted>, { actor, key }: CallContext) {
+    return this.deliveries.acknowledgeAdopted(actor.userId, key, message_id, sender_id);
+  }
+
+  settled({ message_ids }: Input<typeof settled>, { actor }: CallContext) {
+    return this.deliveries.listSettled(actor.userId, message_ids);
   }
 
   queueStats() {

@@ -2,6 +2,7 @@ import { hostname, userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DomainName, domainNames } from '@banyan/domains';
+import { DataHomes } from '@banyan/migration/homes/data-homes';
 import type { DomainRoute } from '@banyan/migration/routes/contract';
 import { RouteService, sentenceOf } from '@banyan/migration/routes/route.service';
 import { completeShares, HOMES, inWords, type Shares, toWeights } from '@banyan/migration/routes/shares';
@@ -9,7 +10,7 @@ import { DomainError } from '@banyan/platform/contract';
 import { reachOf } from '@banyan/platform/host/route-table';
 import { WINDOW_SECONDS } from '@banyan/platform/telemetry/traffic';
 import { Argument, Command, InvalidArgumentError } from 'commander';
-import { settingsHere, withHostDatabase } from '../databases';
+import { homeReach, settingsHere, withHostDatabase } from '../databases';
 import { print, printJson, table } from '../terminal';
 
 interface Options {
@@ -42,7 +43,8 @@ export function routeCommand(): Command {
       const isMove = HOMES.some((home) => options[home] !== undefined);
       if (isMove && !domain) command.error("error: say which domain to move, e.g. 'banyan route relay --remote 25%'", { exitCode: 2 });
       await withHostDatabase(settings, async (database) => {
-        const service = new RouteService(database, settings.ROUTES, reachOf(settings));
+        const homes = new DataHomes(database, settings.ROUTES, await homeReach(settings));
+        const service = new RouteService(database, settings.ROUTES, reachOf(settings), homes);
         const routes = (await service.list()).filter((route) => !domain || route.domain === domain);
         if (!isMove || !domain) return options.json ? printJson({ window_seconds: WINDOW_SECONDS, routes }) : print(describe(routes));
         await move(service, domain, routes[0]!, options, command);
@@ -95,7 +97,8 @@ function followed(following: number, live: number): string {
 }
 
 function refusal(domain: string, { code, detail, extra = {} }: DomainError): string {
-  const { home, setting, current } = extra as { home?: string; setting?: string; current?: Shares };
+  const { home, setting, current, fact } = extra as { home?: string; setting?: string; current?: Shares; fact?: string };
+  if (code === 'route.no_data_home' && fact) return `${domain} cannot go to new code. ${fact}`;
   if (code === 'route.out_of_reach') return `${domain} cannot go to ${home}: that needs ${setting}, which is not set here.`;
   if (code === 'route.nobody_there') {
     const start = home === 'remote' ? `start one with SERVE=${domain}` : 'start a host';

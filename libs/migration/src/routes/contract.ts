@@ -24,6 +24,13 @@ export const OutOfReach = domainError('route.out_of_reach', {
   detail: 'The running configuration does not reach that home: remote needs AMQP_URL, legacy needs LEGACY_URL.',
 });
 
+/** `fact` says what is missing; `force` does not help: the monolith's users would not find their data. */
+export const NoDataHome = domainError('route.no_data_home', {
+  status: 409,
+  detail:
+    'The data that new code would work on has no prepared home. `banyan legacy check`, `banyan legacy prepare` and `banyan data` lead there.',
+});
+
 const Percent = z
   .number()
   .min(0)
@@ -93,7 +100,7 @@ export const changeRoute = command({
     /** What happens now, for people. */
     sentence: z.string(),
   }),
-  errors: [RouteMoved, PreviousMissing, NobodyThere, OutOfReach],
+  errors: [RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoDataHome],
 });
 
 /** What operators do to a running system. Served by every process that has an edge, for itself. */

@@ -8,7 +8,8 @@ import { RouteStore, type StoredRoute } from '@banyan/platform/host/route.store'
 import { type Reach, unreachable } from '@banyan/platform/host/route-table';
 import { addUp, type HomeTraffic, p95, type TrafficReport } from '@banyan/platform/telemetry/traffic';
 import { z } from 'zod';
-import { type DomainRoute, NobodyThere, OutOfReach, PreviousMissing, RouteMoved } from './contract';
+import type { DataHomes } from '../homes/data-homes';
+import { type DomainRoute, NobodyThere, NoDataHome, OutOfReach, PreviousMissing, RouteMoved } from './contract';
 import { Processes } from './processes';
 import { HOMES, inWords, movedBuckets, type Shares, toShares, toWeights } from './shares';
 
@@ -49,6 +50,7 @@ export class RouteService {
     host: Database,
     private readonly initial: InitialRoutes,
     private readonly reach: Reach,
+    private readonly homes?: Pick<DataHomes, 'blocking'>,
   ) {
     this.routes = new RouteStore(host);
     this.instances = new InstanceStore(host);
@@ -86,13 +88,14 @@ export class RouteService {
     return new Processes(all, this.library);
   }
 
-  /** @throws RouteMoved, PreviousMissing, NobodyThere, OutOfReach, DatabaseUnavailable */
+  /** @throws RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoDataHome, DatabaseUnavailable */
   async change({ domain, to, by, why, previous, force }: RouteRequest): Promise<RouteAnswer> {
     const after = toWeights(to);
     const fault = unreachable(after, this.reach);
     if (fault) throw OutOfReach({ home: fault.home, setting: fault.setting });
+    const current = await this.current(domain);
+    if (after.remote + after.local > current.remote + current.local) await this.requireData(domain);
     if (!force) {
-      const current = await this.current(domain);
       if (!previous) throw PreviousMissing({ current: toShares(current) });
       await this.requireSomebody(domain, current, after);
     }
@@ -118,6 +121,11 @@ export class RouteService {
   private async current(domain: DomainName): Promise<RouteWeights> {
     const stored = await this.routes.list();
     return stored.find((route) => route.domain === domain) ?? this.initial[domain];
+  }
+
+  private async requireData(domain: DomainName): Promise<void> {
+    const fact = await this.homes?.blocking(domain);
+    if (fact) throw NoDataHome({ fact });
   }
 
   /** Of every home that gets more than it had: taking work away is never refused. */

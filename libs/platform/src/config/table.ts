@@ -132,13 +132,12 @@ export const settingsTable = {
     default: '',
     example: 'relay=local:90%,remote:10%',
   },
-  LEGACY_URL: { meaning: 'The monolith that is being replaced.', schema: origin, example: 'http://localhost:8001', reserved: true },
+  LEGACY_URL: { meaning: 'The monolith that is being replaced.', schema: origin, example: 'http://localhost:8001' },
   LEGACY_DATABASE_URL: {
-    meaning: 'The database of the monolith.',
+    meaning: 'The database of the monolith, by its owner’s login: new code can work on it (banyan legacy, banyan data).',
     schema: address('postgres', 'postgresql'),
     example: 'postgres://legacy@localhost:5439/legacy',
     secret: 'url',
-    reserved: true,
   },
   LOG_LEVEL: {
     meaning: 'The least severe log lines that are written.',

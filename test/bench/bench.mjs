@@ -78,7 +78,8 @@ async function onServers(folder) {
     const { DATABASE_URL, REDIS_URL } = services.settings; // without the broker: what is measured below runs in one process
     const env = { DATABASE_URL, REDIS_URL, JWT_SECRET_KEY: secret, DATA_DIR: join(folder, 'data') };
     if (isWanted('call')) await measureLocalCall(env);
-    if (isWanted('carrier')) await measureRemoteCall({ ...services.settings, brokerPid: processOf(services, 'rabbitmq').pid }, sizes.carrier);
+    if (isWanted('carrier'))
+      await measureRemoteCall({ ...services.settings, brokerPid: processOf(services, 'rabbitmq').pid }, sizes.carrier);
     if (isWanted('send') || isWanted('read')) await underLoad(folder, env, processOf(services, 'postgres'));
   } finally {
     await services.stop();

@@ -23,7 +23,14 @@ export async function measureRemoteCall({ AMQP_URL, brokerPid }, { rounds, secon
   };
   printTable(
     'A call between two processes',
-    ['', 'p50 alone, µs', 'to bare', `calls/s with ${IN_FLIGHT} in flight`, 'to bare', 'processor time, µs a call: caller + callee + broker'],
+    [
+      '',
+      'p50 alone, µs',
+      'to bare',
+      `calls/s with ${IN_FLIGHT} in flight`,
+      'to bare',
+      'processor time, µs a call: caller + callee + broker',
+    ],
     [
       row('bare AMQP request and reply, exclusive reply queue', 'bare'),
       row('Banyan’s carrier, from client to controller', 'carrier'),

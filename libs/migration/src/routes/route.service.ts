@@ -1,7 +1,7 @@
 import { type DomainName, domainNames } from '@banyan/domains';
 import type { InitialRoutes } from '@banyan/platform/config/routes';
 import type { Database } from '@banyan/platform/database/database';
-import type { RouteWeights } from '@banyan/platform/dispatch/routes';
+import { HOMES, type RouteWeights } from '@banyan/platform/dispatch/routes';
 import { ContractLibrary } from '@banyan/platform/host/contract-library';
 import { InstanceStore } from '@banyan/platform/host/instance.store';
 import { RouteStore, type StoredRoute } from '@banyan/platform/host/route.store';
@@ -10,7 +10,7 @@ import { addUp, type HomeTraffic, p95, type TrafficReport } from '@banyan/platfo
 import { z } from 'zod';
 import { type DomainRoute, NobodyThere, OutOfReach, PreviousMissing, RouteMoved } from './contract';
 import { Processes } from './processes';
-import { HOMES, inWords, movedBuckets, type Shares, toShares, toWeights } from './shares';
+import { inWords, movedBuckets, type Shares, toShares, toWeights } from './shares';
 
 export interface RouteRequest {
   readonly domain: DomainName;

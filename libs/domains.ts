@@ -26,3 +26,7 @@ export const domains = {
 export type DomainName = keyof typeof domains;
 
 export const domainNames = Object.keys(domains) as DomainName[];
+
+export const tableSets: readonly string[] = [
+  ...new Set(Object.values(domains as Record<string, DomainEntry>).flatMap(({ tableSet }) => tableSet ?? [])),
+];

@@ -164,7 +164,11 @@ describe('banyan', () => {
         url: 'http://localhost:1',
         domains: ['relay'],
       } as const;
-      await new InstanceStore(database, { limitMs: 60_000 }).advertise(self, [toStored(shape)], { draining: false, routeVersion: 0 });
+      await new InstanceStore(database, { limitMs: 60_000 }).advertise(self, [toStored(shape)], {
+        draining: false,
+        routeVersion: 0,
+        dataHomeVersion: 0,
+      });
     });
     await heard("+ interval '1 hour'"); // no stall makes it silent
     const odd = await run('status');

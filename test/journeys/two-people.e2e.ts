@@ -1,4 +1,6 @@
+import { variants } from '@banyan/migration/prepare/kinds';
 import { startTestServer } from '../support/banyan';
+import { startOnLegacy } from '../support/legacy-server';
 import { envelope, type Person, register, signIn } from '../support/people';
 import { placements, startPlaced, strayed } from '../support/placements';
 
@@ -13,6 +15,10 @@ interface Started {
 describe.each<[string, () => Promise<Started>]>([
   ['with presence and queues in the process', () => startTestServer({ twice: true })],
   ['with presence and queues in Redis', () => startTestServer({ redis: true, twice: true })],
+  ...variants.map((variant): [string, () => Promise<Started>] => [
+    `on the legacy database (${variant})`,
+    () => startOnLegacy(variant, { redis: true, twice: true }),
+  ]),
   ...placements.map((placement): [string, () => Promise<Started>] => [
     `with ${placement.name}`,
     async () => {

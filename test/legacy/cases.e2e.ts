@@ -3,7 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { type Variant, variants } from '@banyan/migration/prepare/kinds';
 import { startTestServer } from '../support/banyan';
+import { startOnLegacy } from '../support/legacy-server';
 import { type Placement, placements, startPlaced, strayed } from '../support/placements';
 import { ServerProcess } from '../support/server-process';
 import { homelessCases, servedCases } from './sections';
@@ -45,6 +47,11 @@ async function placed(placement: Placement): Promise<StartedServer> {
   };
 }
 
+async function onLegacy(variant: Variant): Promise<StartedServer> {
+  const started = await startOnLegacy(variant, { redis: true });
+  return { url: started.url, stop: () => started.close() };
+}
+
 /** The outcome of each case, in order: `ok`, or what was wrong. */
 async function runCases(url: string): Promise<string[]> {
   const file = join(folder, 'cases.json');
@@ -67,6 +74,7 @@ it('every recorded case belongs to a section', () => {
 describe.each<[string, () => Promise<StartedServer>]>([
   ['the embedded default', embedded],
   ['PostgreSQL and Redis', withRedis],
+  ...variants.map((variant): [string, () => Promise<StartedServer>] => [`the legacy database (${variant})`, () => onLegacy(variant)]),
   ...placements.map((placement): [string, () => Promise<StartedServer>] => [placement.name, () => placed(placement)]),
 ])('the legacy contract on %s', (_name, start) => {
   let server: StartedServer | undefined;

@@ -101,7 +101,7 @@ async function openHome(place: Place, names: readonly DomainWithData[]): Promise
     return client;
   };
   const databases = new Databases();
-  for (const name of names) databases.add(name, await open(name));
+  for (const name of names) databases.add(name, await open(name), { isLegacy: () => place.isLegacy });
   const admin = new Pool({ connectionString: place.url, max: 4 });
   return {
     isLegacy: place.isLegacy,

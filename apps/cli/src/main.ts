@@ -1,12 +1,14 @@
 import { Command, CommanderError } from 'commander';
+import { dataCommand } from './commands/data';
 import { eventsCommand } from './commands/events';
+import { legacyCommand } from './commands/legacy';
 import { routeCommand } from './commands/route';
 import { settingsCommand } from './commands/settings';
 import { statusCommand } from './commands/status';
 import { exitCode, NeedsAttention } from './exit';
 
 /** One line for each command; each is a file in `commands/`. */
-const commands = [statusCommand, routeCommand, eventsCommand, settingsCommand];
+const commands = [statusCommand, routeCommand, dataCommand, legacyCommand, eventsCommand, settingsCommand];
 
 /**
  * Run `banyan` with what follows its name. Results go to standard output, everything else to standard error.

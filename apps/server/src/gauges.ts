@@ -21,7 +21,7 @@ export function publishGauges(metrics: Metrics, { databases, sources }: Storage)
     perDomain(async (outbox) => (await outbox.oldestAgeMs()) / 1000),
   );
   metrics.gauge('banyan_pool_connections', 'Connections to a domain’s database.', ['domain', 'state'], () =>
-    [...sources].flatMap(([domain, source]) => {
+    [...sources()].flatMap(([domain, source]) => {
       const { totalCount, idleCount, waitingCount } = (source.driver as PostgresDriver).master as Pool;
       return [
         { labels: { domain, state: 'open' }, value: totalCount },

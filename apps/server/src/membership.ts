@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { tableSets } from '@banyan/domains';
 import { StartupError } from '@banyan/platform/config/startup-error';
 import type { Settings } from '@banyan/platform/config/table';
 import { DatabaseUnavailable } from '@banyan/platform/database/errors';
 import { ContractLibrary, toStored } from '@banyan/platform/host/contract-library';
+import { DataHomeStore } from '@banyan/platform/host/data-home.store';
+import { DataHomeTable } from '@banyan/platform/host/data-home-table';
 import { InstanceRegistry } from '@banyan/platform/host/instance-registry';
 import { type InstanceKind, InstanceStore } from '@banyan/platform/host/instance.store';
 import { Membership } from '@banyan/platform/host/membership';
@@ -18,6 +21,7 @@ import type { Storage } from './storage';
 
 export interface Joined {
   readonly routes: RouteTable;
+  readonly dataHomes: DataHomeTable;
   readonly instances: InstanceRegistry;
   /** This process among the instances. */
   readonly id: string;
@@ -27,17 +31,20 @@ export interface Joined {
   leave(): Promise<void>;
 }
 
-/** Follow routes and instances. Without host_db a process does not start, because it would not know where its work goes. @throws StartupError */
+/** Follow routes, data homes and instances. Without host_db a process does not start, because it would not know where its work goes. @throws StartupError */
 export async function joinOthers({ host }: Storage, settings: Settings, metrics: Metrics, log: Logger): Promise<Joined> {
   const { SERVE, ROUTES } = settings;
   const shapes = contracts.map(contractShape);
   const store = new InstanceStore(host);
   const routes = new RouteTable(new RouteStore(host), ROUTES);
+  const homeStore = new DataHomeStore(host);
+  const dataHomes = new DataHomeTable(homeStore);
   const instances = new InstanceRegistry(store, new ContractLibrary(store, shapes));
   const membership = new Membership({
     database: host,
     store,
     routes,
+    dataHomes,
     instances,
     contracts: shapes.map(toStored),
     traffic: metrics.traffic,
@@ -45,6 +52,7 @@ export async function joinOthers({ host }: Storage, settings: Settings, metrics:
   });
   try {
     await membership.follow();
+    await decideHomes(homeStore, dataHomes, settings);
     routes.requireReach(reachOf(settings));
   } catch (error) {
     await membership.leave();
@@ -57,6 +65,7 @@ export async function joinOthers({ host }: Storage, settings: Settings, metrics:
   publishWeights(metrics, routes, Object.keys(ROUTES));
   return {
     routes,
+    dataHomes,
     instances,
     id,
     advertise: (url, queue) =>
@@ -64,6 +73,17 @@ export async function joinOthers({ host }: Storage, settings: Settings, metrics:
     drain: () => membership.drain(),
     leave: () => membership.leave(),
   };
+}
+
+/**
+ * Where no legacy system was ever named, the data is in the domains' own databases, and that is written down: a process that names one
+ * later then finds it decided. Where one is named, a person decides (docs/adr/0030-data-homes.md).
+ */
+async function decideHomes(store: DataHomeStore, table: DataHomeTable, { LEGACY_URL, LEGACY_DATABASE_URL }: Settings): Promise<void> {
+  if (LEGACY_URL !== undefined || LEGACY_DATABASE_URL !== undefined) return;
+  if (tableSets.every((name) => table.of(name) !== 'none')) return;
+  await store.decide(tableSets, { home: 'own', by: 'the first start', why: 'no legacy system is named in the settings' });
+  await table.refresh(Date.now() + 10_000);
 }
 
 /** Bound to every address, a process is found under its machine's name. */

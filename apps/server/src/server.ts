@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { caller, AccountNotFound } from '@banyan/auth/contract';
+import { DataHomes } from '@banyan/migration/homes/data-homes';
 import { adminContract } from '@banyan/migration/routes/contract';
 import { RouteService } from '@banyan/migration/routes/route.service';
 import { RoutesModule } from '@banyan/migration/routes/routes.module';
@@ -72,6 +73,8 @@ export async function startServer(
   let leave = () => Promise.resolve();
   try {
     const others = await joinOthers(storage, settings, metrics, log);
+    leave = () => others.leave();
+    await storage.follow(others.dataHomes);
     const rabbit = await openRabbit(settings, others, log);
     leave = async () => {
       await others.leave();
@@ -85,19 +88,21 @@ export async function startServer(
       { local: wrapCarrier(new LocalCarrier(server)), remote: rabbit?.carrier, serves: (domain) => server.serves(domain) },
       metrics,
     );
+    const homes = new DataHomes(storage.host, settings.ROUTES, storage.reach);
     const verifier = new TokenVerifier(secret);
-    const legacy = openLegacy({ settings, routes: others.routes.routes, verifier, metrics });
+    const legacy = openLegacy({ settings, secret, routes: others.routes.routes, verifier, metrics });
     const app = await createApp(settings, log, legacy?.home, [
       PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
-      ...(settings.SERVE.edge ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings)))] : []),
+      ...(settings.SERVE.edge
+        ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings), { homes, probe: legacy?.probe }))]
+        : []),
     ]);
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     let isDraining = false;
-    const checks = Object.fromEntries(
-      [...storage.sources].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]),
-    );
+    const checks = () =>
+      Object.fromEntries([...storage.sources()].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]));
     mountProbes(fastify, { checks, isDraining: () => isDraining, metrics });
     publishGauges(metrics, storage);
     if (settings.SERVE.edge) await openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue, metrics, log });

@@ -9,9 +9,17 @@ import { type Profile, userContract, UserNotFound } from '@banyan/user/contract'
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { type Account, AuthStore } from './auth.store';
-import { AccountNotFound, AlreadyRegistered, InvalidCredentials, type me, type register, userRegistered } from './contract';
+import {
+  AccountNotFound,
+  AlreadyRegistered,
+  InvalidCredentials,
+  type me,
+  PasswordTooLong,
+  type register,
+  userRegistered,
+} from './contract';
 import { OneAtATime } from './one-at-a-time';
-import { Passwords } from './passwords';
+import { BCRYPT_BYTES, Passwords } from './passwords';
 import { AccessTokens } from './access-tokens';
 
 /** Whoever registers has no id yet; his key is kept under this one together with his address, and is worth nothing without his password. */
@@ -56,7 +64,7 @@ export class AuthService {
     const taken = await this.store.findTaken(email, username);
     if (taken) return this.registeredBefore(taken, request, password, start);
     const id = uuidv7();
-    const password_hash = await this.passwords.hash(password);
+    const password_hash = await this.hash(password);
     const made = await this.database.transaction((tx) =>
       once(tx, request, async () => {
         const account = await this.store.insertOnce(tx, { id, email, username, password_hash });
@@ -69,6 +77,12 @@ export class AuthService {
     // Another process was faster with this key, perhaps for somebody who guessed it.
     if (made.id !== id) return this.registeredBefore(await this.get(made.id), request, password, start);
     return this.registered({ ...made, email, username, role: 'user' }, start);
+  }
+
+  private hash(password: string): Promise<string> {
+    if (!this.database.isLegacy) return this.passwords.hash(password);
+    if (Buffer.byteLength(password) > BCRYPT_BYTES) throw PasswordTooLong();
+    return this.passwords.hashForLegacy(password);
   }
 
   /** Taken by this very request, whose answer was lost? Its key says so, and the password proves that it is the same person. */

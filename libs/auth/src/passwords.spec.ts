@@ -16,6 +16,13 @@ describe('a password', () => {
     expect(await passwords.verify('correct horse ', first)).toBe(false);
   });
 
+  it('is kept as legacy keeps it while legacy reads it', async () => {
+    const kept = await passwords.hashForLegacy('correct horse');
+    expect(kept).toMatch(/^\$2b\$12\$[./A-Za-z0-9]{53}$/);
+    expect(await passwords.verify('correct horse', kept)).toBe(true);
+    expect(await passwords.verify('wrong horse', kept)).toBe(false);
+  });
+
   it.each(['a', 'b', 'y'])('of a legacy account verifies by its $2%s$ hash', async (version) => {
     const kept = bcrypt('correct horse', version);
     expect(await passwords.verify('correct horse', kept)).toBe(true);

@@ -1,18 +1,20 @@
 import { availableParallelism } from 'node:os';
 import { Unavailable } from '@banyan/platform/contract';
 import { hash, verify } from '@node-rs/argon2';
-import { verify as verifyBcrypt } from '@node-rs/bcrypt';
+import { hash as bcrypt, verify as verifyBcrypt } from '@node-rs/bcrypt';
 import { Injectable } from '@nestjs/common';
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane. The library's default algorithm is argon2id. */
 const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 /** bcrypt never saw more of a password than this. */
-const BCRYPT_BYTES = 72;
+export const BCRYPT_BYTES = 72;
+/** Legacy's. */
+const BCRYPT_COST = 12;
 /** Hashes run in libuv's pool of four threads, which others need too. */
 const AT_ONCE = Math.max(1, Math.min(2, availableParallelism() - 1));
 const WAITING = 256;
 
-/** New passwords become argon2id; the bcrypt hashes of accounts made by legacy verify as they did there. */
+/** New passwords become argon2id, or bcrypt as long as legacy reads the same accounts; its own hashes verify as they did there. */
 @Injectable()
 export class Passwords {
   private running = 0;
@@ -22,6 +24,11 @@ export class Passwords {
 
   hash(password: string): Promise<string> {
     return this.inTurn(() => hash(password, ARGON2));
+  }
+
+  /** `$2b$12$…`, which legacy reads. It would ignore what comes after 72 bytes: the caller refuses that. */
+  hashForLegacy(password: string): Promise<string> {
+    return this.inTurn(() => bcrypt(password, BCRYPT_COST));
   }
 
   /** False for a missing hash too, and for one of a kind we do not know, in the time of a real comparison. */

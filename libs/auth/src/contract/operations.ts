@@ -2,7 +2,7 @@ import { command, contract, get, post, query, Text, Timestamp, Uuid } from '@ban
 import { PublicKey, UserNotFound } from '@banyan/user/contract';
 import { z } from 'zod';
 import { Email } from './email';
-import { AccountNotFound, AlreadyRegistered, InvalidCredentials } from './errors';
+import { AccountNotFound, AlreadyRegistered, InvalidCredentials, PasswordTooLong } from './errors';
 import { RegisteredUser, session, SignedInUser } from './types';
 
 /** Longer ones only cost time to hash. */
@@ -22,7 +22,7 @@ export const register = command({
     public_key: PublicKey.nullish(),
   }),
   output: session(RegisteredUser),
-  errors: [AlreadyRegistered],
+  errors: [AlreadyRegistered, PasswordTooLong],
   timeoutMs: 5_000,
   limit: 'register',
   stickBy: 'email',

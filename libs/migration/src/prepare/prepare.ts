@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError, type ClientBase } from 'pg';
 import { legacyVariant, LegacyUnfit, missingRights } from './inspect';
 import type { Variant } from './kinds';
@@ -46,7 +47,7 @@ export async function prepareLegacy(client: ClientBase, { dryRun = false }: { dr
 export async function removeLegacy(client: ClientBase): Promise<{ rolesKept: string[] }> {
   return alone(client, async () => {
     const schemas = [...new Set(legacyTables.map(schemaOf))];
-    await client.query(`DROP SCHEMA IF EXISTS ${schemas.join(', ')} CASCADE`);
+    await inOneTransaction(client, [`DROP SCHEMA IF EXISTS ${schemas.join(', ')} CASCADE;`]);
     for (const { name } of await indexesOf(client)) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS public."${name}"`);
     const rolesKept: string[] = [];
     for (const role of schemas) {
@@ -114,17 +115,23 @@ async function indexesOf(client: ClientBase): Promise<{ name: string; valid: boo
   return rows;
 }
 
+/** How long a lock is waited for at once: whoever comes after us waits as long behind us. Below PostgreSQL's deadlock_timeout. */
+const LOCK_MS = 800;
+const ATTEMPTS = 8;
+
 /**
- * A view that is being read is waited for only so long, because the application's own queries queue behind us: then 55P03, and
- * nothing has changed. Roles belong to the whole server, so a removal in another database can drop one between our look and our
+ * Legacy's own statements are never in the way: making and dropping views takes no lock that its reads and writes wait for. But new
+ * code may be reading a view, or somebody altering a table, and everybody behind us waits as long as we do. So we give up early
+ * (55P03; nothing has changed) and come again, after longer and longer pauses. Roles belong to the whole server, so a removal in another database can drop one between our look and our
  * use of it (42704): once more, then.
  */
-async function inOneTransaction(client: ClientBase, statements: readonly string[], attempts = 3): Promise<void> {
+async function inOneTransaction(client: ClientBase, statements: readonly string[], attempt = 1): Promise<void> {
   try {
-    await client.query(['BEGIN; SET LOCAL lock_timeout = 3000;', ...statements, 'COMMIT'].join('\n'));
+    await client.query([`BEGIN; SET LOCAL lock_timeout = ${LOCK_MS};`, ...statements, 'COMMIT'].join('\n'));
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined); // fails only if the connection is lost, which the first error says
-    if (attempts === 1 || !(error instanceof DatabaseError && error.code === '42704')) throw error;
-    await inOneTransaction(client, statements, attempts - 1);
+    if (attempt === ATTEMPTS || !(error instanceof DatabaseError && (error.code === '42704' || error.code === '55P03'))) throw error;
+    if (error.code === '55P03') await sleep(100 * 2 ** attempt * Math.random());
+    await inOneTransaction(client, statements, attempt + 1);
   }
 }

@@ -6,7 +6,7 @@ import { type InstanceKind, InstanceStore } from '@banyan/platform/host/instance
 import { contractShape } from '@banyan/platform/host/shapes';
 import { Traffic } from '@banyan/platform/telemetry/traffic';
 import { z } from 'zod';
-import { RoutesAndInstances1763800000000 } from '../../../../migrations/host/side/1763800000000-routes-and-instances';
+import { migrations } from '../../../../migrations/registry';
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/database';
 import { RouteService } from './route.service';
 
@@ -20,7 +20,7 @@ let home: TestDatabase;
 let routes: RouteService;
 
 beforeAll(async () => {
-  home = await createTestDatabase({ schema: 'banyan_host', side: [RoutesAndInstances1763800000000] });
+  home = await createTestDatabase({ schema: 'banyan_host', side: migrations.host!.side });
   routes = serviceWith({ remote: true, legacy: true });
 });
 afterEach(() => home.admin('TRUNCATE routes, route_changes, instances, contracts'));
@@ -32,8 +32,8 @@ async function run(kind: InstanceKind, name = kind as string, of = today, traffi
   const store = new InstanceStore(home.database, { limitMs: 60_000 });
   const id = randomUUID();
   const self = { id, kind, queue: id, build: name, url: 'http://localhost:1', domains: kind === 'edge' ? [] : ['relay'] };
-  await store.advertise(self, [toStored(contractShape(of))], { draining: false, routeVersion: 0 });
-  await store.heartbeat(id, 0, traffic.report());
+  await store.advertise(self, [toStored(contractShape(of))], { draining: false, routeVersion: 0, dataHomeVersion: 0 });
+  await store.heartbeat(id, { routeVersion: 0, dataHomeVersion: 0 }, traffic.report());
   await home.admin(`UPDATE instances SET heartbeat_at = clock_timestamp() + interval '1 hour' WHERE id = '${id}'`); // no stall makes it silent
   return { id, store };
 }

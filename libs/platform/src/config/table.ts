@@ -141,11 +141,10 @@ export const settingsTable = {
     example: 'http://localhost:8001',
   },
   LEGACY_DATABASE_URL: {
-    meaning: 'The database of the monolith.',
+    meaning: 'The database of the monolith, by its owner’s login: new code can work on it (banyan legacy, banyan data).',
     schema: address('postgres', 'postgresql'),
     example: 'postgres://legacy@localhost:5439/legacy',
     secret: 'url',
-    reserved: true,
   },
   LOG_LEVEL: {
     meaning: 'The least severe log lines that are written.',

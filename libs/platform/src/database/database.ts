@@ -22,6 +22,8 @@ export interface DatabaseOptions {
   readonly deadlineOf?: () => number | undefined;
   /** The longest that anything waits when the caller names no deadline; above the server's `statement_timeout`, which answers first. */
   readonly limitMs?: number;
+  /** Whether the home is the legacy database at this moment. */
+  readonly isLegacy?: () => boolean;
 }
 
 export interface Bounds {
@@ -87,6 +89,21 @@ export class Database {
       tx.committed();
       return result;
     });
+  }
+
+  /** Legacy's own program reads and writes the same rows: they have to be in its form. */
+  get isLegacy(): boolean {
+    return this.options.isLegacy?.() ?? false;
+  }
+
+  /** Equal as long as the home is the same; undefined while there is none. What was learnt at another one means nothing here. */
+  get place(): object | undefined {
+    try {
+      return this.pool();
+    } catch (error) {
+      if (error instanceof DatabaseUnavailable) return undefined;
+      throw error;
+    }
   }
 
   /** A connection of its own with the same settings, not connected yet: for LISTEN, which a pool cannot serve. */

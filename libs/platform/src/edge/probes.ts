@@ -9,12 +9,12 @@ const CHECK_MS = 1_000;
 /** `/livez`, `/readyz`, `/metrics`: for whoever runs the process, whatever it serves. */
 export function mountProbes(
   server: FastifyInstance,
-  { checks, isDraining, metrics }: { checks: Checks; isDraining: () => boolean; metrics: Metrics },
+  { checks, isDraining, metrics }: { checks: () => Checks; isDraining: () => boolean; metrics: Metrics },
 ): void {
   server.get('/livez', async () => ({ status: 'alive' }));
   server.get('/readyz', async (_request, reply) => {
     const parts = await Promise.all(
-      Object.entries(checks).map(async ([name, check]) => [name, (await answers(check)) ? 'ok' : 'down'] as const),
+      Object.entries(checks()).map(async ([name, check]) => [name, (await answers(check)) ? 'ok' : 'down'] as const),
     );
     const isReady = !isDraining() && parts.every(([, state]) => state === 'ok');
     return reply

@@ -11,6 +11,8 @@ export class Lease {
   epoch = 0;
   private readonly owner = randomUUID();
   private heldUntil = 0;
+  /** Where it was taken: an epoch of one home says nothing at another. */
+  private place: object | undefined;
 
   constructor(
     private readonly database: Database,
@@ -20,13 +22,14 @@ export class Lease {
 
   /** As far as this process can know without asking. */
   get isHeld(): boolean {
-    return this.epoch !== 0 && performance.now() < this.heldUntil;
+    return this.epoch !== 0 && performance.now() < this.heldUntil && this.place === this.database.place;
   }
 
   /** Takes the lease if it is free, renews it if it is ours. @returns whether it is ours now; throws DatabaseUnavailable */
   async take(): Promise<boolean> {
     // Counted from before the question: the database's three seconds began later.
     const asked = performance.now();
+    const { place } = this.database;
     // An expired lease that nobody else took is renewed, not taken anew.
     const [row] = await this.database.query<{ epoch: number }>(
       sql`
@@ -39,8 +42,9 @@ export class Lease {
       { deadline: Date.now() + this.ttlMs },
     );
     this.epoch = row?.epoch ?? 0;
+    this.place = place;
     this.heldUntil = row === undefined ? 0 : asked + this.ttlMs;
-    return row !== undefined;
+    return this.isHeld;
   }
 
   /** Lets the next one begin at once. */
@@ -49,8 +53,11 @@ export class Lease {
     this.heldUntil = 0;
     this.epoch = 0;
     if (epoch === 0) return;
-    await this.database.query(sql`UPDATE leases SET until = '-infinity' WHERE job = ${this.job} AND epoch = ${epoch}`, {
-      deadline: Date.now() + this.ttlMs,
-    });
+    await this.database.query(
+      sql`UPDATE leases SET until = '-infinity' WHERE job = ${this.job} AND epoch = ${epoch} AND owner = ${this.owner}`,
+      {
+        deadline: Date.now() + this.ttlMs,
+      },
+    );
   }
 }

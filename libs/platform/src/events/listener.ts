@@ -33,11 +33,14 @@ export class Listener {
     }
   }
 
-  /** Until the connection ends. */
+  /** Until the connection ends, or the data moves. */
   private async listen(): Promise<void> {
+    const { place } = this.database;
     const client = this.database.client();
     const { promise: ended, end } = endOf(client);
     this.stopping.signal.addEventListener('abort', end);
+    // The data may have moved: what is committed there is not heard here.
+    const looking = setInterval(() => this.database.place !== place && end(), this.options.retryMs ?? 1_000);
     client.on('error', () => undefined);
     client.on('notification', () => this.onCommit());
     try {
@@ -49,6 +52,7 @@ export class Listener {
       this.onCommit();
       await ended;
     } finally {
+      clearInterval(looking);
       this.stopping.signal.removeEventListener('abort', end);
       void client.end().catch(() => undefined);
     }

@@ -42,11 +42,19 @@ export interface InstanceRow extends Row {
 export interface InstanceReport extends Row {
   /** The newest route change it follows. */
   readonly route_version: number;
+  /** The newest decision about data homes that is in force there. */
+  readonly data_home_version: number;
   readonly traffic: unknown;
   readonly started_at: string;
   /** Since its start, and since its last heartbeat. */
   readonly up_seconds: number;
   readonly silent_seconds: number;
+}
+
+/** What of host_db is in force in a process. */
+export interface Followed {
+  readonly routeVersion: number;
+  readonly dataHomeVersion: number;
 }
 
 /** A process that was silent for longer is not sent anything. */
@@ -70,11 +78,7 @@ export class InstanceStore {
   }
 
   /** Writes the whole row, again after others have forgotten it. */
-  async advertise(
-    self: Advertisement,
-    contracts: readonly StoredContract[],
-    state: { draining: boolean; routeVersion: number },
-  ): Promise<void> {
+  async advertise(self: Advertisement, contracts: readonly StoredContract[], state: Followed & { draining: boolean }): Promise<void> {
     const hashes = JSON.stringify(Object.fromEntries(contracts.map(({ domain, hash }) => [domain, hash])));
     await this.database.transaction(async (tx) => {
       for (const { hash, domain, operations } of contracts) {
@@ -83,16 +87,17 @@ export class InstanceStore {
           ON CONFLICT DO NOTHING`);
       }
       await tx.query(sql`
-        INSERT INTO banyan_host.instances (id, kind, queue, build, url, domains, contracts, draining, route_version, traffic)
+        INSERT INTO banyan_host.instances (id, kind, queue, build, url, domains, contracts, draining, route_version,
+          data_home_version, traffic)
         VALUES (${self.id}, ${self.kind}, ${self.queue}, ${self.build}, ${self.url}, ${self.domains}, ${hashes}, ${state.draining},
-                ${state.routeVersion}, '{}')
+                ${state.routeVersion}, ${state.dataHomeVersion}, '{}')
         ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp(), draining = excluded.draining`);
       await tx.query(sql`SELECT pg_notify('banyan_host_changes', '')`);
     }, this.soon(5));
   }
 
   /** Also forgets those who have been silent for long. @returns false if others have forgotten this one: it must advertise again */
-  async heartbeat(id: string, routeVersion: number, traffic: unknown): Promise<boolean> {
+  async heartbeat(id: string, { routeVersion, dataHomeVersion }: Followed, traffic: unknown): Promise<boolean> {
     const rows = await this.database.query(
       sql`
         WITH forgotten AS (
@@ -102,7 +107,7 @@ export class InstanceStore {
             FOR UPDATE SKIP LOCKED)
         )
         UPDATE banyan_host.instances
-        SET heartbeat_at = clock_timestamp(), route_version = ${routeVersion}, traffic = ${JSON.stringify(traffic)}
+        SET heartbeat_at = clock_timestamp(), route_version = ${routeVersion}, data_home_version = ${dataHomeVersion}, traffic = ${JSON.stringify(traffic)}
         WHERE id = ${id} RETURNING id`,
       this.soon(),
     );
@@ -140,8 +145,8 @@ export class InstanceStore {
   /** The eldest first. */
   report(): Promise<InstanceReport[]> {
     return this.database.query<InstanceReport>(sql`
-      SELECT id, kind, queue, build, url, domains, contracts, draining, heartbeat_at, route_version, traffic, started_at,
-             extract(epoch FROM clock_timestamp() - started_at)::float8 AS up_seconds,
+      SELECT id, kind, queue, build, url, domains, contracts, draining, heartbeat_at, route_version, data_home_version, traffic,
+             started_at, extract(epoch FROM clock_timestamp() - started_at)::float8 AS up_seconds,
              extract(epoch FROM clock_timestamp() - heartbeat_at)::float8 AS silent_seconds,
              heartbeat_at > clock_timestamp() - ${this.liveMs} * interval '1 millisecond' AS is_live
       FROM banyan_host.instances ORDER BY started_at, id`);

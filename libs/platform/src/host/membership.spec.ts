@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { RoutesAndInstances1763800000000 } from '../../../../migrations/host/side/1763800000000-routes-and-instances';
+import { migrations } from '../../../../migrations/registry';
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/database';
 import { startTcpProxy, type TcpProxy } from '../../../../test/support/tcp-proxy';
 import { loadSettings } from '../config/settings';
@@ -10,6 +10,8 @@ import { ALL_LOCAL } from '../dispatch/routes';
 import { createLogger } from '../telemetry/log';
 import { Traffic } from '../telemetry/traffic';
 import { ContractLibrary, toStored } from './contract-library';
+import { type DataHome, DataHomeStore } from './data-home.store';
+import { DataHomeTable } from './data-home-table';
 import { InstanceRegistry } from './instance-registry';
 import { type InstanceKind, InstanceStore } from './instance.store';
 import { Membership } from './membership';
@@ -33,12 +35,12 @@ let proxy: TcpProxy;
 const running: Membership[] = [];
 
 beforeAll(async () => {
-  home = await createTestDatabase({ schema: 'banyan_host', side: [RoutesAndInstances1763800000000] });
+  home = await createTestDatabase({ schema: 'banyan_host', side: migrations.host!.side });
   proxy = await startTcpProxy(home.url);
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((process) => process.leave()));
-  await home.admin('TRUNCATE routes, route_changes, instances, contracts');
+  await home.admin('TRUNCATE routes, route_changes, data_homes, data_home_changes, instances, contracts');
 });
 afterAll(async () => {
   await home.drop();
@@ -64,11 +66,14 @@ async function start({ database, kind = 'worker', contract: own = today, tickMs 
   const shape = contractShape(own);
   const routeStore = new RouteStore(connection);
   const routes = new RouteTable(routeStore, loadSettings({}).ROUTES);
+  const homeStore = new DataHomeStore(connection);
+  const dataHomes = new DataHomeTable(homeStore);
   const instances = new InstanceRegistry(store, new ContractLibrary(store, [shape]), tickMs === NEVER ? () => 0 : undefined);
   const parts = {
     database: connection,
     store,
     routes,
+    dataHomes,
     instances,
     contracts: [toStored(shape)],
     traffic: new Traffic(),
@@ -86,7 +91,7 @@ async function start({ database, kind = 'worker', contract: own = today, tickMs 
     domains: kind === 'edge' ? [] : ['relay'],
   });
   const sees = (other: { id: string }) => instances.candidates(own.operations.send, 'worker').some((one) => one.id === other.id);
-  return { id, membership, routes: routes.routes, table: routes, routeStore, instances, store, sees };
+  return { id, membership, routes: routes.routes, table: routes, routeStore, dataHomes, homeStore, instances, store, sees };
 }
 
 /** A worker that is there, and whose heartbeats are the test's to make. */
@@ -94,7 +99,7 @@ async function standIn() {
   const id = randomUUID();
   const store = new InstanceStore(home.database, patient);
   const self = { id, kind: 'worker', queue: `q.${id}`, build: 'b', url: 'http://localhost:2', domains: ['relay'] } as const;
-  await store.advertise(self, [toStored(contractShape(today))], { draining: false, routeVersion: 0 });
+  await store.advertise(self, [toStored(contractShape(today))], { draining: false, routeVersion: 0, dataHomeVersion: 0 });
   return { id, store };
 }
 
@@ -175,6 +180,74 @@ describe('a route', () => {
   });
 });
 
+describe('a data home', () => {
+  const decision = (home: DataHome, expected: DataHome) => ({
+    table_sets: ['identity', 'social'],
+    home,
+    by: 'ada',
+    why: 'canary',
+    expected: { identity: expected, social: expected },
+  });
+  const any = () => undefined;
+
+  it('is nowhere until somebody decides, and then followed by every process at once', async () => {
+    const [one, other] = [await start(), await start()];
+    expect(one.dataHomes.of('identity')).toBe('none');
+    const version = await one.homeStore.change(decision('legacy', 'none'), any);
+    await until(() => [one, other].every(({ dataHomes }) => dataHomes.of('identity') === 'legacy'));
+    expect(other.dataHomes.of('messaging')).toBe('none');
+    expect(other.dataHomes.known).toBe(version);
+    expect(await one.homeStore.list()).toMatchObject([
+      { table_set: 'identity', home: 'legacy', previous: 'none', changed_by: 'ada', reason: 'canary' },
+      { table_set: 'social', home: 'legacy', previous: 'none', changed_by: 'ada', reason: 'canary' },
+    ]);
+    expect((await start()).dataHomes.of('social')).toBe('legacy');
+  });
+
+  it('is followed when the announcement is lost', async () => {
+    const sweeping = await start({ tickMs: 20 });
+    await home.admin(
+      `INSERT INTO data_homes (version, table_set, home, previous, changed_by, reason) VALUES (7, 'identity', 'own', 'none', 'sql', '')`,
+    );
+    await until(() => sweeping.dataHomes.of('identity') === 'own');
+  });
+
+  it('is decided by the first of several processes, and never again by a start', async () => {
+    const processes = await Promise.all([start(), start(), start()]);
+    await Promise.all(
+      processes.map(({ homeStore }, index) =>
+        homeStore.decide(['identity', 'social'], { home: index === 0 ? 'own' : 'legacy', by: `start ${index}`, why: '' }),
+      ),
+    );
+    const stored = await processes[0].homeStore.list();
+    expect(new Set(stored.map(({ home: decided }) => decided)).size).toBe(1);
+    expect(await home.admin('SELECT FROM data_home_changes')).toHaveLength(2);
+  });
+
+  it('is changed only by who saw what it was, and only while the routes permit it', async () => {
+    const { homeStore, routeStore } = await start();
+    await homeStore.change(decision('own', 'none'), any);
+    expect(await homeStore.change(decision('legacy', 'none'), any)).toBeUndefined();
+    await routeStore.change(move(quarter));
+    const refusing = homeStore.change(decision('legacy', 'own'), (moved) => {
+      if ((moved.get('relay')?.remote ?? 0) > 0) throw new Error('relay is at work');
+    });
+    await expect(refusing).rejects.toThrow('relay is at work');
+    expect((await homeStore.list()).map(({ home: decided }) => decided)).toEqual(['own', 'own']);
+  });
+
+  it('stays in force while host_db is away', async () => {
+    const { database } = await home.connect({ poolSize: 2, via: proxy.through });
+    const process = await start({ database, tickMs: 20 });
+    await process.homeStore.change(decision('own', 'none'), any);
+    await until(() => process.dataHomes.of('identity') === 'own');
+    await proxy.stop();
+    await expect(process.dataHomes.refresh(Date.now() + 50)).rejects.toMatchObject({ code: 'database_unavailable' });
+    expect(process.dataHomes.of('identity')).toBe('own');
+    await proxy.start();
+  });
+});
+
 describe('an instance', () => {
   it('is found with its queue by those who understand it, until it drains or leaves', async () => {
     const caller = await start({ kind: 'host' });
@@ -211,7 +284,7 @@ describe('an instance', () => {
     await silence(worker.id, '2 hours');
     await caller.instances.refresh();
     expect(caller.sees(worker)).toBe(false);
-    expect(await worker.store.heartbeat(worker.id, 0, {})).toBe(true);
+    expect(await worker.store.heartbeat(worker.id, { routeVersion: 0, dataHomeVersion: 0 }, {})).toBe(true);
     await caller.instances.refresh();
     expect(caller.sees(worker)).toBe(true);
   });
@@ -223,9 +296,9 @@ describe('an instance', () => {
     await until(async () => (await caller.store.list()).some(({ id }) => id === worker.id));
     const frozen = await standIn();
     await silence(frozen.id, '2 days');
-    await caller.store.heartbeat(caller.id, 0, {});
+    await caller.store.heartbeat(caller.id, { routeVersion: 0, dataHomeVersion: 0 }, {});
     expect((await caller.store.list()).map(({ id }) => id)).not.toContain(frozen.id);
-    expect(await frozen.store.heartbeat(frozen.id, 0, {})).toBe(false);
+    expect(await frozen.store.heartbeat(frozen.id, { routeVersion: 0, dataHomeVersion: 0 }, {})).toBe(false);
   });
 
   it('that the carrier suspects is left alone until it is heard of again', async () => {
@@ -235,7 +308,7 @@ describe('an instance', () => {
     expect(caller.sees(worker)).toBe(false);
     await caller.instances.refresh();
     expect(caller.sees(worker)).toBe(false); // the heartbeat was before
-    await worker.store.heartbeat(worker.id, 0, {});
+    await worker.store.heartbeat(worker.id, { routeVersion: 0, dataHomeVersion: 0 }, {});
     await caller.instances.refresh();
     expect(caller.sees(worker)).toBe(true);
     caller.instances.suspect('nobody');

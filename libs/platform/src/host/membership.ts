@@ -4,6 +4,7 @@ import { Listener } from '../events/listener';
 import type { Logger } from '../telemetry/log';
 import type { Traffic } from '../telemetry/traffic';
 import { type Advertisement, type InstanceStore, type StoredContract } from './instance.store';
+import type { DataHomeTable } from './data-home-table';
 import type { InstanceRegistry } from './instance-registry';
 import type { RouteTable } from './route-table';
 
@@ -11,6 +12,7 @@ export interface MembershipParts {
   readonly database: Database;
   readonly store: InstanceStore;
   readonly routes: RouteTable;
+  readonly dataHomes: DataHomeTable;
   readonly instances: InstanceRegistry;
   /** Of every domain this build knows. */
   readonly contracts: readonly StoredContract[];
@@ -24,7 +26,7 @@ const TICK_MS = 750;
 const START_MS = 10_000;
 
 /**
- * This process among the others: follows routes and instances, tells that it lives and what it serves. It hears of changes at once
+ * This process among the others: follows routes, data homes and instances, tells that it lives and what it serves. It hears of changes at once
  * and looks by itself at each tick. While host_db is away everything stays as it was, and goes on by itself afterwards.
  */
 export class Membership {
@@ -44,10 +46,11 @@ export class Membership {
     this.listener = new Listener(parts.database, () => this.wake(), { topic: 'changes', retryMs: tickMs });
   }
 
-  /** Resolves when routes and instances are known. @throws DatabaseUnavailable */
+  /** Resolves when routes, data homes and instances are known. @throws DatabaseUnavailable */
   async follow(): Promise<void> {
     const deadline = Date.now() + START_MS;
     await this.parts.routes.refresh(deadline);
+    await this.parts.dataHomes.refresh(deadline);
     await this.parts.instances.refresh(deadline);
     this.listener.start();
     this.running = this.run();
@@ -84,17 +87,22 @@ export class Membership {
   }
 
   private async step(): Promise<void> {
-    const { routes, instances, store, contracts, traffic } = this.parts;
+    const { routes, dataHomes, instances, store, contracts, traffic } = this.parts;
     await routes.refresh();
+    await dataHomes.refresh();
     // After the routes, so that the others see which of them this process follows; before the instances, so that it sees itself.
-    if (this.self && !(await store.heartbeat(this.self.id, routes.version, traffic.report()))) {
+    if (this.self && !(await store.heartbeat(this.self.id, this.followed, traffic.report()))) {
       await store.advertise(this.self, contracts, this.state());
     }
     await instances.refresh();
   }
 
   private state() {
-    return { draining: this.isDraining, routeVersion: this.parts.routes.version };
+    return { draining: this.isDraining, ...this.followed };
+  }
+
+  private get followed() {
+    return { routeVersion: this.parts.routes.version, dataHomeVersion: this.parts.dataHomes.version };
   }
 
   private wake(): void {
@@ -123,8 +131,8 @@ export class Membership {
       if (this.isAway) log.info('host_db is back');
       this.isAway = false;
     } catch (error) {
-      if (!(error instanceof DatabaseUnavailable)) return log.error({ err: error }, 'following routes and instances failed');
-      if (!this.isAway) log.warn('host_db is away; the last routes and instances stay in force');
+      if (!(error instanceof DatabaseUnavailable)) return log.error({ err: error }, 'following host_db failed');
+      if (!this.isAway) log.warn('host_db is away; the last routes, data homes and instances stay in force');
       this.isAway = true;
     }
   }

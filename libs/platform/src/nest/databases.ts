@@ -1,6 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
-import { Database } from '../database/database';
+import { Database, type DatabaseOptions } from '../database/database';
 import { currentContext } from '../dispatch/context';
 import { Inbox } from '../events/inbox';
 import { Outbox } from '../events/outbox';
@@ -17,8 +17,9 @@ interface DomainData {
 export class Databases {
   private readonly byDomain = new Map<string, DomainData>();
 
-  add(domain: string, home: () => DataSource): void {
-    const database = new Database(home, { deadlineOf: () => currentContext()?.deadline });
+  /** @param home throws DatabaseUnavailable while there is none */
+  add(domain: string, home: () => DataSource, { isLegacy }: Pick<DatabaseOptions, 'isLegacy'> = {}): void {
+    const database = new Database(home, { deadlineOf: () => currentContext()?.deadline, isLegacy });
     this.byDomain.set(domain, { database, outbox: new Outbox(database, { traceOf: currentTrace }), inbox: new Inbox(database) });
   }
 

@@ -1,0 +1,56 @@
+import { type Variant } from '@banyan/migration/prepare/kinds';
+import { prepareLegacy } from '@banyan/migration/prepare/prepare';
+import { makeSideTables } from '@banyan/migration/prepare/side';
+import { tableSets } from '@banyan/domains';
+import { openDataSource } from '@banyan/platform/database/data-source';
+import { Database } from '@banyan/platform/database/database';
+import { DataHomeStore } from '@banyan/platform/host/data-home.store';
+import { type LegacyDatabase, makeLegacyDatabase } from '../legacy/legacy-database';
+import { startTestServer, type TestServer, type TestServerOptions } from './banyan';
+import { until } from './until';
+
+export interface ServerOnLegacy {
+  readonly server: TestServer;
+  readonly url: string;
+  readonly legacy: LegacyDatabase;
+  close(): Promise<void>;
+}
+
+/** A legacy database as `banyan legacy prepare` leaves it. */
+export async function makePrepared(variant: Variant): Promise<LegacyDatabase> {
+  const legacy = await makeLegacyDatabase(variant);
+  await prepareLegacy(await legacy.connect());
+  await makeSideTables(legacy.url);
+  return legacy;
+}
+
+/** A whole server in this process that works on a legacy database of its own. */
+export async function startOnLegacy(variant: Variant, options: TestServerOptions = {}): Promise<ServerOnLegacy> {
+  const legacy = await makePrepared(variant);
+  const server = await startTestServer({ ...options, environment: { ...options.environment, LEGACY_DATABASE_URL: legacy.url } });
+  await decideHomes(server.environment, 'legacy');
+  await until(async () => {
+    const { parts } = (await (await fetch(`${server.url}/readyz`)).json()) as { parts: Record<string, string> };
+    return Object.keys(parts).length === tableSets.length;
+  });
+  return {
+    server,
+    url: server.url,
+    legacy,
+    close: async () => {
+      await server.close();
+      await legacy.drop();
+    },
+  };
+}
+
+/** As an operator decides, of whatever was not decided before. */
+export async function decideHomes(environment: Readonly<Record<string, string>>, home: 'own' | 'legacy'): Promise<void> {
+  const url = environment['HOST_DATABASE_URL']!;
+  const source = await openDataSource({ url, schema: 'banyan_host', role: 'banyan_host', poolSize: 1, applicationName: 'banyan test' });
+  try {
+    await new DataHomeStore(new Database(() => source)).decide(tableSets, { home, by: 'test', why: 'a test' });
+  } finally {
+    await source.destroy();
+  }
+}

@@ -13,10 +13,12 @@ import { currentContext } from '@banyan/platform/dispatch/context';
 import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
 import { LocalCarrier } from '@banyan/platform/dispatch/local.carrier';
 import { KeepErrors, OperationServer } from '@banyan/platform/dispatch/server';
+import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
 import { answerError, answerUnreadable } from '@banyan/platform/edge/answers';
 import { BODY_LIMIT_BYTES } from '@banyan/platform/edge/body';
 import { Callers } from '@banyan/platform/edge/callers';
-import { mountEdge } from '@banyan/platform/edge/edge';
+import { BODY_MS } from '@banyan/platform/edge/early-body';
+import { elsewhereHook, mountEdge } from '@banyan/platform/edge/edge';
 import { Limits } from '@banyan/platform/edge/limits';
 import { mountProbes } from '@banyan/platform/edge/probes';
 import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/edge/service-routes';
@@ -38,6 +40,7 @@ import { contracts, domainTable, edgeContracts } from './domains';
 import { startEvents } from './events';
 import { publishGauges } from './gauges';
 import { Maintenance } from './maintenance';
+import { openLegacy } from './legacy';
 import { joinOthers } from './membership';
 import { openRabbit } from './rabbit';
 import { openStorage } from './storage';
@@ -55,9 +58,6 @@ export interface ServerOptions {
   /** Tests put a carrier in front that holds calls to what a real one demands. */
   readonly wrapCarrier?: (carrier: Carrier) => Carrier;
 }
-
-/** Whatever a request sends after this long is not waited for. */
-const REQUEST_TIMEOUT_MS = 30_000;
 
 /** The one program. What it serves (edge, domains) is a setting. @throws StartupError */
 export async function startServer(
@@ -90,11 +90,15 @@ export async function startServer(
     );
     const host = { database: storage.host, routes: others.routes };
     const homes = new DataHomes(storage.host, settings.ROUTES, storage.reach);
-    const app = await createApp(settings, log, [
+    const verifier = new TokenVerifier(secret);
+    const legacy = openLegacy({ settings, secret, routes: others.routes.routes, verifier, metrics });
+    const app = await createApp(settings, log, legacy?.home, [
       PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts, host }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
-      ...(settings.SERVE.edge ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings), homes))] : []),
+      ...(settings.SERVE.edge
+        ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings), { homes, probe: legacy?.probe }))]
+        : []),
     ]);
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     let isDraining = false;
@@ -102,7 +106,7 @@ export async function startServer(
       Object.fromEntries([...storage.sources()].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]));
     mountProbes(fastify, { checks, isDraining: () => isDraining, metrics });
     publishGauges(metrics, storage);
-    if (settings.SERVE.edge) await openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, metrics, log });
+    if (settings.SERVE.edge) await openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue, metrics, log });
     app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
     await app.init();
     await app.startAllMicroservices();
@@ -126,6 +130,7 @@ export async function startServer(
         await maintenance.stop();
         await rabbit?.drain();
         await closeListener(app);
+        legacy?.close();
         await events.stop();
         await leave();
         await keyvalue.close();
@@ -155,19 +160,33 @@ class Adapter extends FastifyAdapter {
   }
 }
 
-async function createApp(settings: Settings, log: Logger, imports: (Type | DynamicModule)[]): Promise<NestFastifyApplication> {
+async function createApp(
+  settings: Settings,
+  log: Logger,
+  elsewhere: Elsewhere | undefined,
+  imports: (Type | DynamicModule)[],
+): Promise<NestFastifyApplication> {
   const options: FastifyServerOptions = {
     trustProxy: settings.TRUSTED_PROXIES.length > 0 ? [...settings.TRUSTED_PROXIES] : false,
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: elsewhere ? 0 : BODY_MS, // an upload to elsewhere may take its time; the edge then limits its own requests itself
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 500 },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: answerUnreadable,
-    frameworkErrors: (error, request, reply) => void answerError(error, request as never, reply as never, log),
+    // A path that Fastify cannot even read is one that nothing here knows.
+    frameworkErrors: (error, request, reply) => {
+      const refuse = (reason: unknown) => void answerError(reason, request as never, reply as never, log);
+      if (elsewhere) elsewhere.take(request as never, reply as never, undefined).catch(refuse);
+      else refuse(error);
+    },
   };
   const adapter = new Adapter(options);
+  if (elsewhere) {
+    const ask = elsewhereHook(elsewhere, edgeContracts);
+    adapter.setOnRequestHook((request, reply, done) => void ask(request as never, reply as never).then(() => done(), done));
+  }
   const app = await NestFactory.create<NestFastifyApplication>({ module: class Root {}, imports }, adapter, {
     logger: new NestLogger(log),
     bodyParser: false,
@@ -181,15 +200,15 @@ interface EdgeWiring {
   readonly app: NestFastifyApplication;
   readonly fastify: FastifyInstance;
   readonly settings: Settings;
-  readonly secret: string;
+  readonly verifier: TokenVerifier;
   readonly dispatcher: Dispatcher;
   readonly keyvalue: KeyValue;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
-async function openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, metrics, log }: EdgeWiring): Promise<void> {
-  const callers = new Callers(new TokenVerifier(secret), async (userId) => {
+async function openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue, metrics, log }: EdgeWiring): Promise<void> {
+  const callers = new Callers(verifier, async (userId) => {
     const asked = dispatcher.callFromEdge(caller, { user_id: userId }, { actor: { kind: 'system', name: 'edge' }, key: 'caller' });
     return asked.catch((error: unknown) => {
       if (isError(error, AccountNotFound)) return undefined;
@@ -208,7 +227,8 @@ async function openEdge({ app, fastify, settings, secret, dispatcher, keyvalue, 
   });
   mountDocumentation(app, edgeContracts, settings.PUBLIC_URL);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
-  mountEdge(fastify, { contracts: edgeContracts, dispatcher, callers, limits: new Limits(settings.RATE_LIMITS, keyvalue), metrics, log });
+  const limits = new Limits(settings.RATE_LIMITS, keyvalue);
+  mountEdge(fastify, { contracts: edgeContracts, dispatcher, callers, limits, metrics, log });
 }
 
 /** Take no more, answer what was taken. */

@@ -5,8 +5,12 @@ import { type DomainName, domainNames } from '@banyan/domains';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import type { DomainRoute } from '@banyan/migration/routes/contract';
 import { RouteService, sentenceOf } from '@banyan/migration/routes/route.service';
-import { completeShares, HOMES, inWords, type Shares, toWeights } from '@banyan/migration/routes/shares';
+import { completeShares, inWords, type Shares, toWeights } from '@banyan/migration/routes/shares';
+import { type Finding, probeLegacy } from '@banyan/migration/proxy/legacy-probe';
+import { jwtSecret } from '@banyan/platform/config/jwt-secret';
+import type { Settings } from '@banyan/platform/config/table';
 import { DomainError } from '@banyan/platform/contract';
+import { HOMES } from '@banyan/platform/dispatch/routes';
 import { reachOf } from '@banyan/platform/host/route-table';
 import { WINDOW_SECONDS } from '@banyan/platform/telemetry/traffic';
 import { Argument, Command, InvalidArgumentError } from 'commander';
@@ -44,12 +48,20 @@ export function routeCommand(): Command {
       if (isMove && !domain) command.error("error: say which domain to move, e.g. 'banyan route relay --remote 25%'", { exitCode: 2 });
       await withHostDatabase(settings, async (database) => {
         const homes = new DataHomes(database, settings.ROUTES, await homeReach(settings));
-        const service = new RouteService(database, settings.ROUTES, reachOf(settings), homes);
+        const service = new RouteService(database, settings.ROUTES, reachOf(settings), { homes, probe: await probeOf(settings) });
         const routes = (await service.list()).filter((route) => !domain || route.domain === domain);
         if (!isMove || !domain) return options.json ? printJson({ window_seconds: WINDOW_SECONDS, routes }) : print(describe(routes));
         await move(service, domain, routes[0]!, options, command);
       });
     });
+}
+
+/** With the secret that a server of these settings signs with. */
+async function probeOf(settings: Settings): Promise<(() => Promise<Finding>) | undefined> {
+  const { LEGACY_URL } = settings;
+  if (LEGACY_URL === undefined) return undefined;
+  const secret = await jwtSecret(settings);
+  return () => probeLegacy(LEGACY_URL, secret);
 }
 
 async function move(service: RouteService, domain: DomainName, route: DomainRoute, options: Options, command: Command): Promise<void> {
@@ -96,9 +108,18 @@ function followed(following: number, live: number): string {
   return live === 1 ? 'The one running process follows it.' : `All ${live} processes follow it.`;
 }
 
+const LEGACY_FINDINGS: Readonly<Record<string, string>> = {
+  silent: 'nobody answers at LEGACY_URL',
+  strange: 'what answers at LEGACY_URL is not the monolith',
+};
+
 function refusal(domain: string, { code, detail, extra = {} }: DomainError): string {
-  const { home, setting, current, fact } = extra as { home?: string; setting?: string; current?: Shares; fact?: string };
+  const { home, setting, current, fact, finding } = extra as Readonly<Record<string, string | undefined>> & { current?: Shares };
   if (code === 'route.no_data_home' && fact) return `${domain} cannot go to new code. ${fact}`;
+  if (code === 'route.legacy_silent')
+    return `${domain} cannot get more of legacy: ${LEGACY_FINDINGS[finding ?? ''] ?? detail}; start it, or say --force.`;
+  if (code === 'route.secrets_differ')
+    return `${domain} cannot be divided with legacy: it does not accept the tokens that are signed here. Both sides need the same JWT_SECRET_KEY.`;
   if (code === 'route.out_of_reach') return `${domain} cannot go to ${home}: that needs ${setting}, which is not set here.`;
   if (code === 'route.nobody_there') {
     const start = home === 'remote' ? `start one with SERVE=${domain}` : 'start a host';

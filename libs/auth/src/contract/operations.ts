@@ -25,6 +25,7 @@ export const register = command({
   errors: [AlreadyRegistered, PasswordTooLong],
   timeoutMs: 5_000,
   limit: 'register',
+  stickBy: 'email',
 });
 
 /** Sign in. An unknown address, a wrong password and an inactive account get the same answer in the same time. */
@@ -38,6 +39,7 @@ export const login = command({
   errors: [InvalidCredentials],
   timeoutMs: 5_000,
   limit: 'login',
+  stickBy: 'email',
 });
 
 /** The caller's own account and profile. */

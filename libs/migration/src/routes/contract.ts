@@ -24,6 +24,17 @@ export const OutOfReach = domainError('route.out_of_reach', {
   detail: 'The running configuration does not reach that home: remote needs AMQP_URL, legacy needs LEGACY_URL.',
 });
 
+/** The monolith is given more, and it answers nobody, or not as the monolith does. */
+export const LegacySilent = domainError('route.legacy_silent', {
+  status: 409,
+  detail: 'Nobody answers at LEGACY_URL as the monolith does. Start it, or say `force`.',
+});
+/** `force` does not help: whoever signed in on one side would be signed out on the other. */
+export const SecretsDiffer = domainError('route.secrets_differ', {
+  status: 409,
+  detail: 'The monolith does not accept the tokens that are signed here: both sides need the same JWT_SECRET_KEY.',
+});
+
 /** `fact` says what is missing; `force` does not help: the monolith's users would not find their data. */
 export const NoDataHome = domainError('route.no_data_home', {
   status: 409,
@@ -100,7 +111,7 @@ export const changeRoute = command({
     /** What happens now, for people. */
     sentence: z.string(),
   }),
-  errors: [RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoDataHome],
+  errors: [RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoDataHome, LegacySilent, SecretsDiffer],
 });
 
 /** What operators do to a running system. Served by every process that has an edge, for itself. */

@@ -1,7 +1,7 @@
 import { type DomainName, domainNames } from '@banyan/domains';
 import type { InitialRoutes } from '@banyan/platform/config/routes';
 import type { Database } from '@banyan/platform/database/database';
-import type { RouteWeights } from '@banyan/platform/dispatch/routes';
+import { HOMES, type RouteWeights } from '@banyan/platform/dispatch/routes';
 import { ContractLibrary } from '@banyan/platform/host/contract-library';
 import { InstanceStore } from '@banyan/platform/host/instance.store';
 import { RouteStore, type StoredRoute } from '@banyan/platform/host/route.store';
@@ -9,9 +9,19 @@ import { type Reach, unreachable } from '@banyan/platform/host/route-table';
 import { addUp, type HomeTraffic, p95, type TrafficReport } from '@banyan/platform/telemetry/traffic';
 import { z } from 'zod';
 import type { DataHomes } from '../homes/data-homes';
-import { type DomainRoute, NobodyThere, NoDataHome, OutOfReach, PreviousMissing, RouteMoved } from './contract';
+import type { Finding } from '../proxy/legacy-probe';
+import {
+  type DomainRoute,
+  LegacySilent,
+  NobodyThere,
+  NoDataHome,
+  OutOfReach,
+  PreviousMissing,
+  RouteMoved,
+  SecretsDiffer,
+} from './contract';
 import { Processes } from './processes';
-import { HOMES, inWords, movedBuckets, type Shares, toShares, toWeights } from './shares';
+import { inWords, movedBuckets, type Shares, toShares, toWeights } from './shares';
 
 export interface RouteRequest {
   readonly domain: DomainName;
@@ -23,6 +33,13 @@ export interface RouteRequest {
   readonly previous?: Shares;
   /** Whatever it was, and although nobody is there. */
   readonly force: boolean;
+}
+
+/** Who is asked before a domain is moved, beside the other processes. */
+export interface Others {
+  readonly homes?: Pick<DataHomes, 'blocking'>;
+  /** Whether the monolith is there and takes our tokens. */
+  readonly probe?: () => Promise<Finding>;
 }
 
 export interface RouteAnswer {
@@ -50,7 +67,7 @@ export class RouteService {
     host: Database,
     private readonly initial: InitialRoutes,
     private readonly reach: Reach,
-    private readonly homes?: Pick<DataHomes, 'blocking'>,
+    private readonly others: Others = {},
   ) {
     this.routes = new RouteStore(host);
     this.instances = new InstanceStore(host);
@@ -88,13 +105,15 @@ export class RouteService {
     return new Processes(all, this.library);
   }
 
-  /** @throws RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoDataHome, DatabaseUnavailable */
+  /** @throws RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoDataHome, LegacySilent, SecretsDiffer, DatabaseUnavailable */
   async change({ domain, to, by, why, previous, force }: RouteRequest): Promise<RouteAnswer> {
     const after = toWeights(to);
     const fault = unreachable(after, this.reach);
     if (fault) throw OutOfReach({ home: fault.home, setting: fault.setting });
     const current = await this.current(domain);
     if (after.remote + after.local > current.remote + current.local) await this.requireData(domain);
+    // Also when it gets less: from then on its users meet both sides, with one token.
+    if (after.legacy > 0 && after.legacy !== current.legacy) await this.requireLegacy(after.legacy > current.legacy && !force);
     if (!force) {
       if (!previous) throw PreviousMissing({ current: toShares(current) });
       await this.requireSomebody(domain, current, after);
@@ -124,8 +143,14 @@ export class RouteService {
   }
 
   private async requireData(domain: DomainName): Promise<void> {
-    const fact = await this.homes?.blocking(domain);
+    const fact = await this.others.homes?.blocking(domain);
     if (fact) throw NoDataHome({ fact });
+  }
+
+  private async requireLegacy(mustAnswer: boolean): Promise<void> {
+    const finding = await this.others.probe?.();
+    if (finding === 'other-secret') throw SecretsDiffer();
+    if (mustAnswer && (finding === 'silent' || finding === 'strange')) throw LegacySilent({ finding });
   }
 
   /** Of every home that gets more than it had: taking work away is never refused. */

@@ -1,6 +1,4 @@
-import { ALL, type Home, type RouteWeights } from '@banyan/platform/dispatch/routes';
-
-export const HOMES = ['remote', 'local', 'legacy'] as const satisfies readonly Home[];
+import { ALL, type Home, HOMES, type RouteWeights } from '@banyan/platform/dispatch/routes';
 
 /** Per cent of a domain's work at each home, with at most two decimals; they add up to 100. */
 export interface Shares {

@@ -1,5 +1,5 @@
 import { type DomainName, domainNames } from '@banyan/domains';
-import { ALL, ALL_LOCAL, type RouteWeights } from '../dispatch/routes';
+import { ALL, ALL_LOCAL, type Home, type RouteWeights } from '../dispatch/routes';
 import { reader, readList } from './readers';
 
 /** The weights of every domain, until somebody moves them. */
@@ -33,6 +33,12 @@ function readRoutes(text: string): InitialRoutes | undefined {
     routes[domain] = weights;
   }
   return routes;
+}
+
+/** The text that sends every domain that `named` does not name to one home. */
+export function routesTo(home: Home, named: string): string {
+  const others = domainNames.filter((domain) => !new RegExp(`(^|[\\s;])${domain}=`).test(named));
+  return others.map((domain) => `${domain}=${home}:100%`).join(' ');
 }
 
 export const routes = reader(

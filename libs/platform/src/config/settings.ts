@@ -47,8 +47,10 @@ export function onlyGiven(environment: Environment): Given {
 
 /** What is in force for a setting, as a text: given, or its default; undefined if there is neither. */
 export function textInForce(setting: Setting, given: Given, name: SettingName): string | undefined {
-  const usual = setting.default;
-  return given[name] ?? (typeof usual === 'object' ? usual.from(given) : usual);
+  const { default: usual, completed = (text) => text } = setting;
+  const text = given[name];
+  if (text !== undefined) return completed(text, given);
+  return typeof usual === 'object' ? usual.from(given) : usual;
 }
 
 function read(name: SettingName, { schema, secret }: Setting, text: string | undefined): unknown {

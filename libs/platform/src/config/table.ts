@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { address, anyText, oneOf, origin, origins, proxies, wholeNumber } from './readers';
 import { rateLimits, usualRateLimits } from './rate-limits';
-import { routes, serve } from './routes';
+import { routes, routesTo, serve } from './routes';
 import { signingSecret } from './signing-secret';
 
 /** What the environment says, empty texts left out. */
@@ -11,6 +11,8 @@ export interface Setting {
   /** One sentence for the person who runs Banyan. */
   readonly meaning: string;
   readonly schema: z.ZodType<unknown, string>;
+  /** What the settings beside it add to a text that was given. */
+  readonly completed?: (text: string, given: Given) => string;
   /** A text that `schema` reads; or, where it depends on other settings, how it follows from them and that in words. */
   readonly default?: string | { readonly from: (given: Given) => string; readonly inWords: string };
   readonly example?: string;
@@ -129,10 +131,15 @@ export const settingsTable = {
   ROUTES: {
     meaning: 'Where each domain is served at first, in shares of remote, local and legacy.',
     schema: routes,
-    default: '',
+    default: { from: usualRoutes, inWords: 'everything at legacy if LEGACY_URL is set, else local; also for domains that are not named' },
+    completed: (text, given) => [text, usualRoutes(given, text)].filter(Boolean).join(' '),
     example: 'relay=local:90%,remote:10%',
   },
-  LEGACY_URL: { meaning: 'The monolith that is being replaced.', schema: origin, example: 'http://localhost:8001' },
+  LEGACY_URL: {
+    meaning: 'The monolith that is being replaced: what is routed to legacy, and every path unknown here, goes there.',
+    schema: origin,
+    example: 'http://localhost:8001',
+  },
   LEGACY_DATABASE_URL: {
     meaning: 'The database of the monolith, by its owner’s login: new code can work on it (banyan legacy, banyan data).',
     schema: address('postgres', 'postgresql'),
@@ -151,6 +158,11 @@ function usualOrigins(given: Given): string {
   if (given.FRONTEND_URL !== undefined) return given.FRONTEND_URL;
   const embedded = !Object.keys(given).some((name) => name.endsWith('DATABASE_URL'));
   return embedded ? 'http://localhost:5173 http://127.0.0.1:5173 http://localhost:3000 http://127.0.0.1:3000' : 'none';
+}
+
+/** In front of a monolith nothing moves until somebody moves it. */
+function usualRoutes({ LEGACY_URL }: Given, named = ''): string {
+  return LEGACY_URL === undefined ? '' : routesTo('legacy', named);
 }
 
 type Table = typeof settingsTable;

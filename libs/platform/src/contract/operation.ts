@@ -52,6 +52,8 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   readonly timeoutMs: number;
   /** A limit of setting RATE_LIMITS, counted per address for all processes together, beside the general ones. */
   readonly limit?: string;
+  /** The field of the input by which callers who are not signed in stick to a home, so that a repeat meets the same one. */
+  readonly stickBy?: string;
 }
 
 interface Draft<I extends z.ZodType, O extends z.ZodType, A extends Access> {
@@ -63,6 +65,7 @@ interface Draft<I extends z.ZodType, O extends z.ZodType, A extends Access> {
   readonly errors?: readonly ErrorDefinition[];
   readonly timeoutMs?: number;
   readonly limit?: string;
+  readonly stickBy?: string;
 }
 
 const DEFAULT_TIMEOUT_MS = 2_000;
@@ -72,7 +75,7 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
   repeatable: Repeatable,
   draft: Draft<I, O, A>,
 ): Operation<I, O, A> {
-  const { summary, http = [], access, input, output, errors = [], timeoutMs = DEFAULT_TIMEOUT_MS, limit } = draft;
+  const { summary, http = [], access, input, output, errors = [], timeoutMs = DEFAULT_TIMEOUT_MS, limit, stickBy } = draft;
   return {
     kind,
     name: '',
@@ -86,6 +89,7 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
     errors,
     timeoutMs,
     limit,
+    stickBy,
   };
 }
 

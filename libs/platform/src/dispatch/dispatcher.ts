@@ -60,17 +60,23 @@ export class Dispatcher {
   }
 
   /** A call from outside: the edge. */
-  callFromEdge(operation: Operation, input: unknown, { actor, key, trace = newTrace(), address, signal }: EdgeCall): Promise<unknown> {
+  callFromEdge(operation: Operation, input: unknown, call: EdgeCall): Promise<unknown> {
+    const { actor, key, trace = newTrace(), address, subject, signal } = call;
     const deadline = Date.now() + 2 * operation.timeoutMs + 500;
-    return this.run(operation, input, { actor, key, trace, address, depth: 0, deadline }, signal);
+    return this.run(operation, input, { actor, key, trace, address, depth: 0, deadline }, { subject, signal });
   }
 
   /**
    * Rounds with pauses between them; in a round each place in turn, at a place one instance after the other. A failure that may have
    * had an effect ends it, unless a second execution does no harm.
    */
-  private async run(operation: Operation, input: unknown, context: CallContext<Actor>, signal?: AbortSignal): Promise<unknown> {
-    const places = this.placesFor(operation, context);
+  private async run(
+    operation: Operation,
+    input: unknown,
+    context: CallContext<Actor>,
+    { subject, signal }: Pick<EdgeCall, 'subject' | 'signal'> = {},
+  ): Promise<unknown> {
+    const places = this.placesFor(operation, context, subject);
     let executed: Executed = 'no';
     let failure: Error | undefined; // made when it is needed: a stack trace is a good part of what a call costs
     let number = 0;
@@ -132,10 +138,16 @@ export class Dispatcher {
    * The home that the route gives, then what stands in for it. A process without the domain finds a local home at a host; workers
    * are no stand-in for that, since the route says that they shall not serve this.
    */
-  private placesFor(operation: Operation, { actor, key }: CallContext<Actor>): Place[] {
+  private placesFor(operation: Operation, context: CallContext<Actor>, subject: string | undefined): Place[] {
     const copy = this.serves(operation.domain) ? this.here : this.hosts;
-    const home = this.routes.newHome(operation.domain, actor.kind === 'user' ? actor.userId : key);
+    const home = this.homeFor(operation.domain, context, subject);
     return [...(home === 'remote' && this.workers ? [this.workers] : []), ...(copy ? [copy] : [])];
+  }
+
+  /** What a client asks is divided as the weights say; whatever is left to the new code by a legacy share, as if there were none. */
+  private homeFor(domain: string, { actor, key }: CallContext<Actor>, subject: string | undefined): 'remote' | 'local' {
+    const home = subject === undefined ? 'legacy' : this.routes.home(domain, subject);
+    return home === 'legacy' ? this.routes.newHome(domain, actor.kind === 'user' ? actor.userId : key) : home;
   }
 }
 
@@ -144,6 +156,8 @@ export interface EdgeCall {
   readonly key: string;
   readonly trace?: CallContext['trace'];
   readonly address?: string;
+  /** By what this client's requests stick to a home; without it the call is divided like one between domains. */
+  readonly subject?: string;
   /** The client went away: what has not begun need not begin. */
   readonly signal?: AbortSignal;
 }

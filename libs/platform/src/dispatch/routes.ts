@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 
-export type Home = 'remote' | 'local' | 'legacy';
+/** In the order in which they lie on the line. */
+export const HOMES = ['remote', 'local', 'legacy'] as const;
+export type Home = (typeof HOMES)[number];
 
 /** How much of a domain's work goes to each home; the three add up to 10,000. */
 export interface RouteWeights {
@@ -11,6 +13,9 @@ export interface RouteWeights {
 
 export const ALL = 10_000;
 export const ALL_LOCAL: RouteWeights = { remote: 0, local: ALL, legacy: 0 };
+
+/** By what somebody who is not signed in sticks, however he writes it: an address in capitals is the same address. */
+export const stickySubject = (text: string): string => text.trim().normalize('NFC').toLowerCase();
 
 /**
  * Where on the line of 10,000 buckets somebody stands. Always the same place for the same salt and subject, in every process, so that
@@ -43,7 +48,14 @@ export class Routes {
     return this.snapshot[domain] ?? ALL_LOCAL;
   }
 
-  /** The home for a call between domains; the hash is only made when there is a choice. */
+  /** The home for a client's request; the hash is only made when there is a choice. */
+  home(domain: string, subject: string): Home {
+    const weights = this.weights(domain);
+    const only = HOMES.find((home) => weights[home] === ALL);
+    return only ?? homeAt(weights, bucketOf(domain, subject));
+  }
+
+  /** The home for a call between domains. */
   newHome(domain: string, subject: string): 'remote' | 'local' {
     const weights = this.weights(domain);
     if (weights.remote === 0) return 'local';

@@ -4,11 +4,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { domainError, DomainError, type ErrorDefinition, Internal } from '../contract';
 import { type Fault, sentenceOf } from '../dispatch/faults';
 import type { Logger } from '../telemetry/log';
+import { BadRequest, BodyTooLarge } from './body';
 
 export const NotFound = domainError('not_found', { status: 404, detail: 'Not Found' });
 export const MethodNotAllowed = domainError('method_not_allowed', { status: 405, detail: 'Method Not Allowed' });
-const BodyTooLarge = domainError('body_too_large', { status: 413, detail: 'The request is too large' });
-const BadRequest = domainError('bad_request', { status: 400, detail: 'Bad Request' });
 const HeadersTooLarge = domainError('headers_too_large', { status: 431, detail: 'The request line or its headers are too large' });
 const RequestTimeout = domainError('request_timeout', { status: 408, detail: 'The request did not arrive in time' });
 

@@ -1,9 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { MAX_JSON_DEPTH } from '../contract';
+import { domainError, MAX_JSON_DEPTH } from '../contract';
 import { InvalidInput } from '../dispatch/faults';
 
 /** Large enough for the longest message the contracts allow, small enough to keep many in memory. */
 export const BODY_LIMIT_BYTES = 1_048_576;
+
+export const BadRequest = domainError('bad_request', { status: 400, detail: 'Bad Request' });
+export const BodyTooLarge = domainError('body_too_large', { status: 413, detail: 'The request is too large' });
 
 /** JSON bodies as the web client sends them: also empty ones, with `Content-Type: application/json`, on POST and DELETE. */
 export function acceptJsonBodies(server: FastifyInstance): void {

@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Actor, AdminsOnly, type Contract, pathParameters, type Trace } from '../contract';
+import { type Actor, AdminsOnly, type Contract, type Operation, pathParameters, type Trace } from '../contract';
 import type { Dispatcher } from '../dispatch/dispatcher';
 import { type Fault, InvalidInput } from '../dispatch/faults';
+import { stickySubject } from '../dispatch/routes';
 import type { Logger } from '../telemetry/log';
 import type { Metrics } from '../telemetry/metrics';
 import { newTrace, parseTraceparent } from '../telemetry/trace';
 import { answerError, MethodNotAllowed, NotFound } from './answers';
 import { acceptJsonBodies } from './body';
 import type { Callers } from './callers';
+import { allowEarlyBodies, BODY_MS, limitBody } from './early-body';
+import type { Elsewhere } from './elsewhere';
 import type { Limits } from './limits';
 import { KnownPaths, type Route, routesOf } from './paths';
 
@@ -18,6 +21,10 @@ declare module 'fastify' {
     trace: Trace | undefined;
     /** What the client sent as Idempotency-Key, or a fresh one. */
     idempotencyKey: string;
+  }
+  interface FastifyContextConfig {
+    /** What a route is made from. */
+    operation?: Operation;
   }
 }
 
@@ -30,6 +37,9 @@ export interface EdgeParts {
   readonly log: Logger;
 }
 
+/** What the host answers itself beside the API. */
+const OWN_PATHS = ['/', '/health', '/favicon.ico'];
+
 const ANONYMOUS: Actor = { kind: 'anonymous' };
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
 
@@ -39,13 +49,14 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
  */
 export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
   const { metrics, log, limits } = parts;
+  const routes = routesOf(parts.contracts);
   acceptJsonBodies(server);
+  allowEarlyBodies(server);
   server.decorateRequest('actor', null as never);
   server.decorateRequest('trace', undefined);
   server.decorateRequest('idempotencyKey', '');
   server.addHook('onRequest', (request, _reply, done) => {
-    const { traceparent } = request.headers;
-    request.trace = typeof traceparent === 'string' ? parseTraceparent(traceparent) : newTrace();
+    request.trace ??= traceOf(request);
     try {
       limits.take('address', request.ip);
       done();
@@ -68,10 +79,35 @@ export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
     done();
   });
   server.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
-  const routes = routesOf(parts.contracts);
   for (const route of routes) addRoute(server, route, parts);
   answerUnknownPaths(server, routes);
 }
+
+/**
+ * The hook that asks whoever may answer elsewhere: for every request that a contract names, and for every one that nothing here
+ * knows. It belongs before all others: limits and CORS of this server are none of that one's business.
+ */
+export function elsewhereHook(elsewhere: Elsewhere, contracts: readonly Contract[]) {
+  const known = new KnownPaths(routesOf(contracts).map(toKnown));
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    request.trace = traceOf(request);
+    const { operation } = request.routeOptions.config;
+    const isPreflight = request.method === 'OPTIONS' && !OWN_PATHS.includes(pathOf(request));
+    if (operation || request.is404 || isPreflight) {
+      const asked = isPreflight ? known.operation(pathOf(request), String(request.headers['access-control-request-method'])) : operation;
+      if (await elsewhere.take(request, reply, asked)) return;
+    }
+    limitBody(request.raw, BODY_MS);
+  };
+}
+
+function traceOf({ headers: { traceparent } }: FastifyRequest): Trace | undefined {
+  return typeof traceparent === 'string' ? parseTraceparent(traceparent) : newTrace();
+}
+
+const toKnown = ({ operation, binding, path }: Route) => ({ method: binding.method, path, operation });
+
+const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0]!;
 
 function addRoute(server: FastifyInstance, { operation, binding, path }: Route, { dispatcher, callers, limits }: EdgeParts): void {
   const inPath = pathParameters(binding.path);
@@ -79,6 +115,7 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
   server.route({
     method: binding.method,
     url: path.replace(/\{(\w+)\}/g, ':$1'),
+    config: { operation },
     onRequest: async (request) => {
       if (limited) await limits.takeShared(limited, request.ip);
       if (operation.access === 'public') {
@@ -95,12 +132,19 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
       const { actor, idempotencyKey: key, trace, ip: address } = request;
       const input = argumentsOf(request, inPath, binding.argumentsIn);
       try {
-        return await dispatcher.callFromEdge(operation, input, { actor, key, trace, address });
+        return await dispatcher.callFromEdge(operation, input, { actor, key, trace, address, subject: subjectOf(operation, actor, input) });
       } catch (error) {
         throw locate(error, inPath, binding.argumentsIn);
       }
     },
   });
+}
+
+/** By what the requests of a client stick to a home; undefined if nothing names him. */
+function subjectOf({ stickBy }: Operation, actor: Actor, input: Readonly<Record<string, unknown>>): string | undefined {
+  if (actor.kind === 'user') return actor.userId;
+  const named = stickBy === undefined ? undefined : input[stickBy];
+  return typeof named === 'string' ? stickySubject(named) : undefined;
 }
 
 function keyOf(header: string | string[] | undefined): string {
@@ -141,10 +185,7 @@ function locate(error: unknown, inPath: readonly string[], argumentsIn: 'query' 
 
 /** No route took it: another method of a known path, the other trailing slash, or nothing we know. */
 function answerUnknownPaths(server: FastifyInstance, routes: readonly Route[]): void {
-  const known = new KnownPaths([
-    ...routes.map(({ binding, path }) => ({ method: binding.method, path })),
-    ...['/', '/health', '/favicon.ico'].map((path) => ({ method: 'GET', path })),
-  ]);
+  const known = new KnownPaths([...routes.map(toKnown), ...OWN_PATHS.map((path) => ({ method: 'GET', path }))]);
   const answer = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const [path = '/', query] = request.url.split(/\?(.*)/s);
     const methods = known.methods(path);

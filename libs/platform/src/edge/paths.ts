@@ -30,11 +30,12 @@ export function routesOf(contracts: readonly Contract[]): Route[] {
 
 /** What is known about paths that no handler took: which methods they have, and whether they exist with the other trailing slash. */
 export class KnownPaths {
-  private readonly known: { readonly pattern: RegExp; readonly method: string }[];
+  private readonly known: { readonly pattern: RegExp; readonly method: string; readonly operation?: Operation }[];
 
-  constructor(paths: readonly { readonly method: string; readonly path: string }[]) {
-    this.known = paths.map(({ method, path }) => ({
+  constructor(paths: readonly { readonly method: string; readonly path: string; readonly operation?: Operation }[]) {
+    this.known = paths.map(({ method, path, operation }) => ({
       method,
+      operation,
       pattern: new RegExp(`^${path.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`),
     }));
   }
@@ -42,6 +43,10 @@ export class KnownPaths {
   /** The methods that this very path answers to. */
   methods(path: string): string[] {
     return [...new Set(this.known.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+  }
+
+  operation(path: string, method: string): Operation | undefined {
+    return this.known.find((known) => known.method === method && known.pattern.test(path))?.operation;
   }
 
   /** The path with or without its trailing slash, if only that form exists. */

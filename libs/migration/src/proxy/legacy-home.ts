@@ -1,0 +1,72 @@
+import type { DomainError, Operation } from '@banyan/platform/contract';
+import { ALL, type Routes } from '@banyan/platform/dispatch/routes';
+import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
+import type { TokenVerifier } from '@banyan/platform/edge/token';
+import type { Metrics } from '@banyan/platform/telemetry/metrics';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Forwarded } from './headers';
+import { CLIENT_GONE, type LegacyProxy } from './legacy-proxy';
+import { subjectOf } from './subject';
+
+export interface LegacyHomeParts {
+  readonly proxy: LegacyProxy;
+  readonly routes: Routes;
+  readonly verifier: TokenVerifier;
+  readonly metrics: Metrics;
+  /** Whose pages this server answers itself. */
+  readonly origins: readonly string[];
+  /** Looks at an answer of that operation before it is passed on. */
+  readonly inspect?: (operation: Operation) => ((status: number, body: Buffer) => Promise<void>) | undefined;
+}
+
+/** The home `legacy` of clients' requests: what the routes give to it, and whatever Banyan does not know. */
+export class LegacyHome implements Elsewhere {
+  constructor(private readonly parts: LegacyHomeParts) {}
+
+  async take(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<boolean> {
+    if (operation && !(await this.isLegacy(request, operation))) return false;
+    await this.forward(request, reply, operation);
+    return true;
+  }
+
+  private async isLegacy(request: FastifyRequest, operation: Operation): Promise<boolean> {
+    const { routes, verifier, origins } = this.parts;
+    const { legacy } = routes.weights(operation.domain);
+    if (legacy === 0 || legacy === ALL) return legacy === ALL;
+    // A preflight says nothing about who asks. As long as a part is served here, our own pages need no monolith to be let in.
+    if (request.method === 'OPTIONS') return !origins.includes(request.headers.origin ?? '');
+    return routes.home(operation.domain, await subjectOf(request, operation, verifier)) === 'legacy';
+  }
+
+  private async forward(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<void> {
+    const { proxy, inspect } = this.parts;
+    const started = performance.now();
+    const isPreflight = request.method === 'OPTIONS';
+    const observe = (outcome: string) => {
+      if (operation && !isPreflight)
+        this.parts.metrics.observeCall(operation.name, 'legacy', outcome, (performance.now() - started) / 1000);
+    };
+    try {
+      const status = await proxy.forward({
+        request: request.raw,
+        response: reply.raw,
+        forwarded: forwardedBy(request),
+        body: request.earlyBody,
+        begin: () => void reply.hijack(),
+        inspect: operation && !isPreflight ? inspect?.(operation) : undefined,
+      });
+      if (status === CLIENT_GONE && !reply.sent) reply.hijack();
+      observe(status === CLIENT_GONE ? 'client_gone' : status >= 500 ? 'fault' : 'ok');
+    } catch (error) {
+      observe((error as DomainError).code === 'legacy.not_stored' ? 'legacy.not_stored' : 'not_served');
+      // As the monolith does for every answer: a page that could not read the error could not show it.
+      reply.header('Access-Control-Allow-Origin', '*');
+      throw error;
+    }
+  }
+}
+
+/** A trusted proxy is believed (TRUSTED_PROXIES); of what others claim nothing is passed on. */
+export function forwardedBy(request: Pick<FastifyRequest, 'ip' | 'ips' | 'protocol' | 'host'>): Forwarded {
+  return { for: [...(request.ips ?? [request.ip])].reverse().join(', '), proto: request.protocol, host: request.host };
+}

@@ -119,7 +119,7 @@ describe('the home of a table set', () => {
 
 describe('a weight on new code beside a monolith', () => {
   const move = (domain: 'auth' | 'relay' | 'websocket', weights = { remote: 0, local: 10, legacy: 90 }, more: Partial<HomeReach> = {}) =>
-    new RouteService(host.database, initial, { remote: true, legacy: true }, homes(more)).change({
+    new RouteService(host.database, initial, { remote: true, legacy: true }, { homes: homes(more) }).change({
       domain,
       to: weights,
       by: 'ada',

@@ -29,7 +29,7 @@ export class Database implements Queryable {
   private readonly pool: Pool;
 
   constructor(url: string, max: number) {
-    this.pool = new Pool({ connectionString: url, max, types: parsers });
+    this.pool = new Pool({ connectionString: url, max, types: parsers, application_name: 'legacy' });
     this.pool.on('error', () => undefined); // an idle connection broke: the next statement gets another
   }
 

@@ -4,6 +4,13 @@ import { LegacyProxy } from '@banyan/migration/proxy/legacy-proxy';
 import type { Settings } from '@banyan/platform/config/table';
 import type { Routes } from '@banyan/platform/dispatch/routes';
 import type { TokenVerifier } from '@banyan/platform/edge/token';
+import { acceptUpgrades } from '@banyan/platform/edge/upgrades';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import { SocketPassages } from '@banyan/migration/proxy/socket-passages';
+import { WebsocketService } from '@banyan/websocket/websocket.service';
+import type { INestApplicationContext } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 
 /** What a process with an edge has with the monolith. */
@@ -11,6 +18,10 @@ export interface Legacy {
   readonly home: LegacyHome;
   /** Whether it is there and takes our tokens. */
   readonly probe: () => Promise<Finding>;
+  /** Takes sockets, too. */
+  start(app: NestFastifyApplication): void;
+  /** Sockets end, and come again at another host. */
+  drain(): void;
   close(): void;
 }
 
@@ -20,16 +31,25 @@ interface LegacyParts {
   readonly routes: Routes;
   readonly verifier: TokenVerifier;
   readonly metrics: Metrics;
+  readonly log: Logger;
 }
 
 /** Undefined without LEGACY_URL, and in a process that no client reaches. */
-export function openLegacy({ settings, secret, routes, verifier, metrics }: LegacyParts): Legacy | undefined {
+export function openLegacy({ settings, secret, routes, verifier, metrics, log }: LegacyParts): Legacy | undefined {
   const { LEGACY_URL, CORS_ORIGINS, SERVE } = settings;
   if (LEGACY_URL === undefined || !SERVE.edge) return undefined;
   const proxy = new LegacyProxy(LEGACY_URL);
+  let app: INestApplicationContext | undefined;
+  const passages = new SocketPassages(() => app!.get(WebsocketService, { strict: false }), log);
+  metrics.gauge('banyan_legacy_sockets', 'Sockets of clients that end in the monolith.', [], () => [{ labels: {}, value: passages.count }]);
   return {
-    home: new LegacyHome({ proxy, routes, verifier, metrics, origins: CORS_ORIGINS }),
+    home: new LegacyHome({ proxy, passages, routes, verifier, metrics, origins: CORS_ORIGINS }),
     probe: () => probeLegacy(LEGACY_URL, secret),
+    start: (started) => {
+      app = started;
+      acceptUpgrades(started.getHttpAdapter().getInstance() as unknown as FastifyInstance);
+    },
+    drain: () => passages.end(),
     close: () => proxy.close(),
   };
 }

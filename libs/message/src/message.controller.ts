@@ -1,6 +1,6 @@
 import type { CallContext, Handlers, Input } from '@banyan/platform/contract';
 import { Serves } from '@banyan/platform/dispatch/serves';
-import { type accept, type acknowledge, type conversation, type markRead, messageContract, type remove, type send } from './contract';
+import { type accept, type acknowledge, type conversation, type exists, type markRead, messageContract, type remove, type send } from './contract';
 import { DeliveryService } from './delivery.service';
 import { MessageService } from './message.service';
 
@@ -37,6 +37,10 @@ export class MessageController implements Handlers<typeof messageContract> {
 
   acknowledge({ message_id }: Input<typeof acknowledge>, { actor, key }: CallContext) {
     return this.deliveries.acknowledge(actor.userId, key, message_id);
+  }
+
+  exists({ message_id }: Input<typeof exists>) {
+    return this.messages.exists(message_id);
   }
 
   queueStats() {

@@ -99,6 +99,14 @@ export const acknowledge = command({
   output: z.object({ found: z.boolean() }),
 });
 
+/** Whether a message is stored, whoever asks: the monolith confirms some that are not. */
+export const exists = query({
+  summary: 'Whether a message is stored.',
+  access: 'internal',
+  input: z.object({ message_id: Uuid }),
+  output: z.object({ exists: z.boolean() }),
+});
+
 export const queueStats = query({
   summary: 'How many messages wait, and for how many recipients.',
   access: 'internal',
@@ -124,6 +132,7 @@ export const messageContract = contract('message', {
   accept,
   pending,
   acknowledge,
+  exists,
   queueStats,
   dropExpired,
 });

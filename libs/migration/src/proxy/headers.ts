@@ -35,8 +35,13 @@ const FORWARDED = new Set([
 export type RawHeaders = string[];
 
 /** The client's request as the monolith gets it. Its Host stays, since links and redirects are made from it. */
-export function requestHeaders({ method, headers, rawHeaders }: IncomingMessage, forwarded: Forwarded, bodyBytes?: number): RawHeaders {
+export function requestHeaders(
+  { method, headers, rawHeaders }: IncomingMessage,
+  forwarded: Forwarded,
+  { bodyBytes, isUpgrade = false }: { bodyBytes?: number; isUpgrade?: boolean } = {},
+): RawHeaders {
   const kept = without(rawHeaders, [HOP_BY_HOP, FORWARDED, namedBy(headers.connection)]);
+  if (isUpgrade) kept.push('Connection', 'Upgrade', 'Upgrade', headers.upgrade!);
   const isChunked = headers['transfer-encoding'] !== undefined;
   if (isChunked && bodyBytes === undefined) kept.push('Transfer-Encoding', 'chunked');
   else if (isChunked) kept.push('Content-Length', String(bodyBytes));

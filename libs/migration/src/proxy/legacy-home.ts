@@ -1,15 +1,18 @@
 import type { DomainError, Operation } from '@banyan/platform/contract';
 import { ALL, type Routes } from '@banyan/platform/dispatch/routes';
 import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
+import { upgradeTo } from '@banyan/platform/edge/upgrades';
 import type { TokenVerifier } from '@banyan/platform/edge/token';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Forwarded } from './headers';
 import { CLIENT_GONE, type LegacyProxy } from './legacy-proxy';
+import type { SocketPassages } from './socket-passages';
 import { subjectOf } from './subject';
 
 export interface LegacyHomeParts {
   readonly proxy: LegacyProxy;
+  readonly passages: SocketPassages;
   readonly routes: Routes;
   readonly verifier: TokenVerifier;
   readonly metrics: Metrics;
@@ -39,7 +42,8 @@ export class LegacyHome implements Elsewhere {
   }
 
   private async forward(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<void> {
-    const { proxy, inspect } = this.parts;
+    const { proxy, inspect, passages } = this.parts;
+    const upgrade = upgradeTo('websocket', request.raw);
     const started = performance.now();
     const isPreflight = request.method === 'OPTIONS';
     const observe = (outcome: string) => {
@@ -53,6 +57,7 @@ export class LegacyHome implements Elsewhere {
         forwarded: forwardedBy(request),
         body: request.earlyBody,
         begin: () => void reply.hijack(),
+        upgraded: upgrade && ((...legacy) => passages.join({ request: request.raw, response: reply.raw, upgrade }, ...legacy)),
         inspect: operation && !isPreflight ? inspect?.(operation) : undefined,
       });
       if (status === CLIENT_GONE && !reply.sent) reply.hijack();

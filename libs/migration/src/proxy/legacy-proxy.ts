@@ -1,4 +1,5 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { bringsBody, limitBody } from '@banyan/platform/edge/early-body';
 import { LegacyBusy, LegacySilent, LegacyUnreachable } from './errors';
@@ -32,6 +33,8 @@ export interface Exchange {
   readonly begin: () => void;
   /** Looks at a whole answer before it is passed on. What it throws is thrown instead. */
   readonly inspect?: (status: number, body: Buffer) => Promise<void>;
+  /** The client asks for another protocol, and this is called when the monolith agrees: `socket` is the monolith's end. */
+  readonly upgraded?: (answer: IncomingMessage, socket: Socket, head: Buffer) => void;
 }
 
 /**
@@ -57,7 +60,7 @@ export class LegacyProxy {
     if (this.exchanges >= this.limits.inFlight) throw LegacyBusy();
     this.exchanges++;
     try {
-      return await this.attempt(exchange, this.agent).catch((error: unknown) => {
+      return await this.attempt(exchange, exchange.upgraded ? false : this.agent).catch((error: unknown) => {
         if (error instanceof ConnectionWasClosed) return this.attempt(exchange, false);
         throw error;
       });
@@ -84,10 +87,14 @@ export class LegacyProxy {
   }
 
   private attempt(exchange: Exchange, agent: HttpAgent | HttpsAgent | false): Promise<number> {
-    const { request, response, forwarded, body } = exchange;
+    const { request, response, forwarded, body, begin, upgraded } = exchange;
     const hasBody = bringsBody(request);
     return new Promise((resolve, reject) => {
-      const upstream = this.open(request, requestHeaders(request, forwarded, body?.length), agent);
+      const upstream = this.open(
+        request,
+        requestHeaders(request, forwarded, { bodyBytes: body?.length, isUpgrade: upgraded !== undefined }),
+        agent,
+      );
       const still = new Stillness((reason) => upstream.destroy(reason));
       const done = (settle: () => void) => {
         still.end();
@@ -124,6 +131,12 @@ export class LegacyProxy {
             done(() => reject(error as Error));
           },
         );
+      });
+      upstream.once('upgrade', (answer, socket, head) => {
+        if (!upgraded) return upstream.destroy(new Error('an upgrade that nobody asked for'));
+        begin();
+        upgraded(answer, socket, head);
+        done(() => resolve(answer.statusCode!));
       });
       if (body || !hasBody) upstream.end(body);
       else {

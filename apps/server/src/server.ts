@@ -91,7 +91,17 @@ export async function startServer(
     );
     const homes = new DataHomes(storage.host, settings.ROUTES, storage.reach);
     const verifier = new TokenVerifier(secret);
-    const legacy = openLegacy({ settings, secret, routes: others.routes.routes, verifier, metrics, log });
+    const legacy = openLegacy({
+      settings,
+      secret,
+      routes: others.routes.routes,
+      dataHomes: others.dataHomes,
+      host: storage.host,
+      dispatcher,
+      verifier,
+      metrics,
+      log,
+    });
     const app = await createApp(settings, log, legacy?.home, [
       PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts }),
       ...served.map(({ module }) => module),

@@ -1,6 +1,15 @@
 import type { CallContext, Handlers, Input } from '@banyan/platform/contract';
 import { Serves } from '@banyan/platform/dispatch/serves';
-import { type accept, type acknowledge, type conversation, type exists, type markRead, messageContract, type remove, type send } from './contract';
+import {
+  type accept,
+  type acknowledge,
+  type conversation,
+  type exists,
+  type markRead,
+  messageContract,
+  type remove,
+  type send,
+} from './contract';
 import { DeliveryService } from './delivery.service';
 import { MessageService } from './message.service';
 

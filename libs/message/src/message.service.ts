@@ -32,7 +32,7 @@ export class MessageService {
   ) {}
 
   async exists(messageId: string): Promise<{ exists: boolean }> {
-    return { exists: await this.store.exists(this.database, messageId) };
+    return { exists: await this.store.exists(messageId) };
   }
 
   async send(senderId: string, key: string, draft: Input<typeof send>): Promise<Message> {

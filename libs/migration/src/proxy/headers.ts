@@ -31,6 +31,9 @@ const FORWARDED = new Set([
   'x-forwarded-prefix',
 ]);
 
+/** An answer that is looked at must come as it is. */
+const ENCODINGS = new Set(['accept-encoding']);
+
 /** Name and value in turn, as Node reads and writes them: in order, as they were spelled, repeated ones too. */
 export type RawHeaders = string[];
 
@@ -38,9 +41,9 @@ export type RawHeaders = string[];
 export function requestHeaders(
   { method, headers, rawHeaders }: IncomingMessage,
   forwarded: Forwarded,
-  { bodyBytes, isUpgrade = false }: { bodyBytes?: number; isUpgrade?: boolean } = {},
+  { bodyBytes, isUpgrade = false, isInspected = false }: { bodyBytes?: number; isUpgrade?: boolean; isInspected?: boolean } = {},
 ): RawHeaders {
-  const kept = without(rawHeaders, [HOP_BY_HOP, FORWARDED, namedBy(headers.connection)]);
+  const kept = without(rawHeaders, [HOP_BY_HOP, FORWARDED, namedBy(headers.connection), ...(isInspected ? [ENCODINGS] : [])]);
   if (isUpgrade) kept.push('Connection', 'Upgrade', 'Upgrade', headers.upgrade!);
   const isChunked = headers['transfer-encoding'] !== undefined;
   if (isChunked && bodyBytes === undefined) kept.push('Transfer-Encoding', 'chunked');

@@ -5,6 +5,8 @@ import { upgradeTo } from '@banyan/platform/edge/upgrades';
 import type { TokenVerifier } from '@banyan/platform/edge/token';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Acknowledgements } from './acknowledgements';
+import { NotStored } from './errors';
 import type { Forwarded } from './headers';
 import { CLIENT_GONE, type LegacyProxy } from './legacy-proxy';
 import type { SocketPassages } from './socket-passages';
@@ -18,8 +20,7 @@ export interface LegacyHomeParts {
   readonly metrics: Metrics;
   /** Whose pages this server answers itself. */
   readonly origins: readonly string[];
-  /** Looks at an answer of that operation before it is passed on. */
-  readonly inspect?: (operation: Operation) => ((status: number, body: Buffer) => Promise<void>) | undefined;
+  readonly acknowledgements: Acknowledgements;
 }
 
 /** The home `legacy` of clients' requests: what the routes give to it, and whatever Banyan does not know. */
@@ -42,7 +43,7 @@ export class LegacyHome implements Elsewhere {
   }
 
   private async forward(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<void> {
-    const { proxy, inspect, passages } = this.parts;
+    const { proxy, acknowledgements, passages } = this.parts;
     const upgrade = upgradeTo('websocket', request.raw);
     const started = performance.now();
     const isPreflight = request.method === 'OPTIONS';
@@ -58,12 +59,12 @@ export class LegacyHome implements Elsewhere {
         body: request.earlyBody,
         begin: () => void reply.hijack(),
         upgraded: upgrade && ((...legacy) => passages.join({ request: request.raw, response: reply.raw, upgrade }, ...legacy)),
-        inspect: operation && !isPreflight ? inspect?.(operation) : undefined,
+        inspect: operation && !isPreflight ? acknowledgements.inspector(operation) : undefined,
       });
       if (status === CLIENT_GONE && !reply.sent) reply.hijack();
       observe(status === CLIENT_GONE ? 'client_gone' : status >= 500 ? 'fault' : 'ok');
     } catch (error) {
-      observe((error as DomainError).code === 'legacy.not_stored' ? 'legacy.not_stored' : 'not_served');
+      observe((error as DomainError).code === NotStored.code ? 'fault' : 'not_served');
       // As the monolith does for every answer: a page that could not read the error could not show it.
       reply.header('Access-Control-Allow-Origin', '*');
       throw error;

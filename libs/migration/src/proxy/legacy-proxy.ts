@@ -87,12 +87,16 @@ export class LegacyProxy {
   }
 
   private attempt(exchange: Exchange, agent: HttpAgent | HttpsAgent | false): Promise<number> {
-    const { request, response, forwarded, body, begin, upgraded } = exchange;
+    const { request, response, forwarded, body, begin, inspect, upgraded } = exchange;
     const hasBody = bringsBody(request);
     return new Promise((resolve, reject) => {
       const upstream = this.open(
         request,
-        requestHeaders(request, forwarded, { bodyBytes: body?.length, isUpgrade: upgraded !== undefined }),
+        requestHeaders(request, forwarded, {
+          bodyBytes: body?.length,
+          isUpgrade: upgraded !== undefined,
+          isInspected: inspect !== undefined,
+        }),
         agent,
       );
       const still = new Stillness((reason) => upstream.destroy(reason));

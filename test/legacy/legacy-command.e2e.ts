@@ -4,9 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { variants } from '@banyan/migration/prepare/kinds';
 import type { LegacyReport } from '@banyan/migration/prepare/check';
 import type { Client } from 'pg';
+import request from 'supertest';
 import { startTestServer, type TestServer } from '../support/banyan';
 import { banyan, type Said } from '../support/cli';
-import { envelope, register } from '../support/people';
+import { envelope, freshAccount, register, signIn } from '../support/people';
 import { type LegacyDatabase, makeLegacyDatabase, processId } from './legacy-database';
 
 let legacy: LegacyDatabase;
@@ -136,14 +137,18 @@ describe.each(variants)('banyan legacy on the %s variant', (variant) => {
       code: 1,
       err: expect.stringContaining('not prepared for auth: run banyan legacy prepare'),
     });
-    const refused = await register(server.url).catch((error: Error) => error);
-    expect(refused).toBeInstanceOf(Error); // nobody has decided where it would be
+    // Nobody has decided where it would be, so it is nowhere.
+    const refused = await request(server.url).post('/api/v1/auth/register').send(freshAccount()).expect(503);
+    expect(refused.body).toMatchObject({ code: 'unavailable' });
 
+    const another = await startTestServer({ environment: { ...server.environment } });
     await ok('legacy', 'prepare');
     expect(await ok('data')).toMatch(/identity +none/);
-    expect(JSON.parse(await ok('data', '--legacy', '--why', 'canary', '--json'))).toMatchObject({ changed: true, following: 1, live: 1 });
+    expect(JSON.parse(await ok('data', '--legacy', '--why', 'canary', '--json'))).toMatchObject({ changed: true, following: 2, live: 2 });
     const [ada, ben] = [await register(server.url, 'ada'), await register(server.url, 'ben')];
     await ada.post('/relay/send', envelope(ben)).expect(200);
+    await signIn(another.url, ben);
+    await another.stop();
     expect((await client.query('SELECT id FROM public.messages')).rowCount).toBe(1);
     expect(JSON.parse(await ok('events', 'dead', '--json'))).toEqual([]);
 

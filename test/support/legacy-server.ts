@@ -24,10 +24,16 @@ export async function makePrepared(variant: Variant): Promise<LegacyDatabase> {
   return legacy;
 }
 
+interface OnLegacyOptions extends TestServerOptions {
+  /** Called when the database is there, before the server starts. @returns further settings */
+  readonly withLegacy?: (legacy: LegacyDatabase) => Promise<Record<string, string>>;
+}
+
 /** A whole server in this process that works on a legacy database of its own. */
-export async function startOnLegacy(variant: Variant, options: TestServerOptions = {}): Promise<ServerOnLegacy> {
+export async function startOnLegacy(variant: Variant, { withLegacy, ...options }: OnLegacyOptions = {}): Promise<ServerOnLegacy> {
   const legacy = await makePrepared(variant);
-  const server = await startTestServer({ ...options, environment: { ...options.environment, LEGACY_DATABASE_URL: legacy.url } });
+  const more = await withLegacy?.(legacy);
+  const server = await startTestServer({ ...options, environment: { ...options.environment, ...more, LEGACY_DATABASE_URL: legacy.url } });
   await decideHomes(server.environment, 'legacy');
   await until(async () => {
     const { parts } = (await (await fetch(`${server.url}/readyz`)).json()) as { parts: Record<string, string> };
@@ -44,12 +50,14 @@ export async function startOnLegacy(variant: Variant, options: TestServerOptions
   };
 }
 
-/** As an operator decides, of whatever was not decided before. */
+/** As an operator decides, where nobody has done it before. */
 export async function decideHomes(environment: Readonly<Record<string, string>>, home: 'own' | 'legacy'): Promise<void> {
   const url = environment['HOST_DATABASE_URL']!;
   const source = await openDataSource({ url, schema: 'banyan_host', role: 'banyan_host', poolSize: 1, applicationName: 'banyan test' });
   try {
-    await new DataHomeStore(new Database(() => source)).decide(tableSets, { home, by: 'test', why: 'a test' });
+    const expected = Object.fromEntries(tableSets.map((name) => [name, 'none' as const]));
+    const change = { table_sets: tableSets, home, by: 'test', why: 'a test', expected };
+    await new DataHomeStore(new Database(() => source)).change(change, () => undefined);
   } finally {
     await source.destroy();
   }

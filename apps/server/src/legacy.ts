@@ -1,5 +1,8 @@
 import { domains } from '@banyan/domains';
 import { exists } from '@banyan/message/contract';
+import { RelayUnion } from '@banyan/migration/adoption/relay-union';
+import { Revisions } from '@banyan/migration/proxy/revisions';
+import { Adoption } from '@banyan/relay/adoption';
 import { Acknowledgements } from '@banyan/migration/proxy/acknowledgements';
 import { SavedStore } from '@banyan/migration/proxy/saved.store';
 import type { Output } from '@banyan/platform/contract';
@@ -10,7 +13,7 @@ import { LegacyHome } from '@banyan/migration/proxy/legacy-home';
 import { type Finding, probeLegacy } from '@banyan/migration/proxy/legacy-probe';
 import { LegacyProxy } from '@banyan/migration/proxy/legacy-proxy';
 import type { Settings } from '@banyan/platform/config/table';
-import type { Routes } from '@banyan/platform/dispatch/routes';
+import type { RouteTable } from '@banyan/platform/host/route-table';
 import type { TokenVerifier } from '@banyan/platform/edge/token';
 import { acceptUpgrades } from '@banyan/platform/edge/upgrades';
 import type { Logger } from '@banyan/platform/telemetry/log';
@@ -36,7 +39,7 @@ export interface Legacy {
 interface LegacyParts {
   readonly settings: Settings;
   readonly secret: string;
-  readonly routes: Routes;
+  readonly routes: RouteTable;
   readonly dataHomes: DataHomeTable;
   readonly host: Database;
   readonly dispatcher: Dispatcher;
@@ -82,8 +85,11 @@ export function openLegacy({
     },
     log,
   });
+  const union = new RelayUnion(dispatcher, new Adoption(host, routes), log);
+  const hasOwnPart = () => dataHomes.of(domains.message.tableSet) !== 'none';
+  const revisions = new Revisions({ acknowledgements, union, hasOwnPart, verifier });
   return {
-    home: new LegacyHome({ proxy, passages, acknowledgements, routes, verifier, metrics, origins: CORS_ORIGINS }),
+    home: new LegacyHome({ proxy, passages, revisions, routes: routes.routes, verifier, metrics, origins: CORS_ORIGINS }),
     probe: () => probeLegacy(LEGACY_URL, secret),
     start: (started) => {
       app = started;

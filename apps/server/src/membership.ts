@@ -76,13 +76,16 @@ export async function joinOthers({ host }: Storage, settings: Settings, metrics:
 }
 
 /**
- * Where no legacy system was ever named, the data is in the domains' own databases, and that is written down: a process that names one
- * later then finds it decided. Where one is named, a person decides (docs/adr/0030-data-homes.md).
+ * The first process that starts writes down where the data is: where no legacy system is named, in the domains' own databases; where one
+ * is, a person has to say so (docs/adr/0030-data-homes.md). A process with other settings that comes later finds it decided.
  */
 async function decideHomes(store: DataHomeStore, table: DataHomeTable, { LEGACY_URL, LEGACY_DATABASE_URL }: Settings): Promise<void> {
-  if (LEGACY_URL !== undefined || LEGACY_DATABASE_URL !== undefined) return;
-  if (tableSets.every((name) => table.of(name) !== 'none')) return;
-  await store.decide(tableSets, { home: 'own', by: 'the first start', why: 'no legacy system is named in the settings' });
+  if (tableSets.every((name) => table.isDecided(name))) return;
+  const isLegacyNamed = LEGACY_URL !== undefined || LEGACY_DATABASE_URL !== undefined;
+  const [home, why] = isLegacyNamed
+    ? (['none', 'a legacy system is named in the settings: banyan data'] as const)
+    : (['own', 'no legacy system is named in the settings'] as const);
+  await store.decide(tableSets, { home, by: 'the first start', why });
   await table.refresh(Date.now() + 10_000);
 }
 

@@ -89,12 +89,13 @@ export async function startServer(
       { local: wrapCarrier(new LocalCarrier(server)), remote: rabbit?.carrier, serves: (domain) => server.serves(domain) },
       metrics,
     );
+    const host = { database: storage.host, routes: others.routes };
     const homes = new DataHomes(storage.host, settings.ROUTES, storage.reach);
     const verifier = new TokenVerifier(secret);
     const legacy = openLegacy({
       settings,
       secret,
-      routes: others.routes.routes,
+      routes: others.routes,
       dataHomes: others.dataHomes,
       host: storage.host,
       dispatcher,
@@ -103,7 +104,7 @@ export async function startServer(
       log,
     });
     const app = await createApp(settings, log, legacy?.home, [
-      PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts }),
+      PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts, host }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
       ...(legacy ? [SocketsModule] : []),

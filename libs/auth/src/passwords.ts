@@ -27,8 +27,9 @@ export class Passwords {
   }
 
   /** `$2b$12$…`, which legacy reads. It would ignore what comes after 72 bytes: the caller refuses that. */
-  hashForLegacy(password: string): Promise<string> {
-    return this.inTurn(() => bcrypt(password, BCRYPT_COST));
+  async hashForLegacy(password: string): Promise<string> {
+    const made = await this.inTurn(() => bcrypt(password, BCRYPT_COST));
+    return made.replace(/^\$2y\$/, '$2b$'); // two names of one algorithm; legacy's is the second
   }
 
   /** False for a missing hash too, and for one of a kind we do not know, in the time of a real comparison. */

@@ -52,6 +52,16 @@ export class DeliveryService {
     return { found };
   }
 
+  async acknowledgeAdopted(userId: string, key: string, messageId: string, senderId: string) {
+    const found = await this.store.acknowledgeAdopted(userId, messageId, senderId, key, uuidv7());
+    if (found) this.outbox.wake();
+    return { found };
+  }
+
+  async listSettled(userId: string, messageIds: readonly string[]) {
+    return { settled: await this.store.listSettled(userId, messageIds) };
+  }
+
   stats() {
     return this.store.count();
   }

@@ -163,6 +163,33 @@ export class DeliveryStore {
     return rows.length > 0 || this.wasAcknowledgedBy(key, userId, messageId);
   }
 
+  /** A message that never was in this queue leaves it: kept for a month, until when whoever had it is sure to have heard of it. */
+  async acknowledgeAdopted(userId: string, messageId: string, senderId: string, key: string, eventId: string): Promise<boolean> {
+    const rows = await this.database.query(sql`
+      WITH acknowledged AS (
+        INSERT INTO banyan_message.deliveries (message_id, sender_id, recipient_id, created_at, expires_at, acknowledged_at, acknowledged_by)
+        VALUES (${messageId}, ${senderId}, ${userId}, now(), now() + interval '30 days', now(), ${key})
+        ON CONFLICT DO NOTHING RETURNING message_id, sender_id, recipient_id
+      ), announced AS (
+        INSERT INTO banyan_message.outbox (id, name, key, payload)
+        SELECT ${eventId}::uuid, 'message.delivered', recipient_id,
+          json_build_object('message_id', message_id, 'sender_id', sender_id, 'recipient_id', recipient_id)
+        FROM acknowledged
+      )
+      SELECT message_id FROM acknowledged`);
+    return rows.length > 0 || this.wasAcknowledgedBy(key, userId, messageId);
+  }
+
+  /** Of these, those that the user has acknowledged here and those that were deleted for both sides. */
+  async listSettled(userId: string, messageIds: readonly string[]): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(sql`
+      SELECT message_id AS id FROM banyan_message.deliveries
+      WHERE message_id = ANY (${messageIds}::uuid[]) AND recipient_id = ${userId} AND acknowledged_at IS NOT NULL
+      UNION
+      SELECT id FROM banyan_message.messages WHERE id = ANY (${messageIds}::uuid[]) AND is_deleted`);
+    return rows.map(({ id }) => id);
+  }
+
   /** In a statement of its own: the first attempt of a repeated request may commit while the second waits for its row. */
   private async wasAcknowledgedBy(key: string, userId: string, messageId: string): Promise<boolean> {
     const rows = await this.database.query(sql`

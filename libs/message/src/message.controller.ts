@@ -3,12 +3,14 @@ import { Serves } from '@banyan/platform/dispatch/serves';
 import {
   type accept,
   type acknowledge,
+  type acknowledgeAdopted,
   type conversation,
   type exists,
   type markRead,
   messageContract,
   type remove,
   type send,
+  type settled,
 } from './contract';
 import { DeliveryService } from './delivery.service';
 import { MessageService } from './message.service';
@@ -50,6 +52,14 @@ export class MessageController implements Handlers<typeof messageContract> {
 
   exists({ message_id }: Input<typeof exists>) {
     return this.messages.exists(message_id);
+  }
+
+  acknowledgeAdopted({ message_id, sender_id }: Input<typeof acknowledgeAdopted>, { actor, key }: CallContext) {
+    return this.deliveries.acknowledgeAdopted(actor.userId, key, message_id, sender_id);
+  }
+
+  settled({ message_ids }: Input<typeof settled>, { actor }: CallContext) {
+    return this.deliveries.listSettled(actor.userId, message_ids);
   }
 
   queueStats() {

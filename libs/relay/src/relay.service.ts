@@ -1,12 +1,14 @@
 import { messageContract } from '@banyan/message/contract';
 import { type ClientOf, type Input, normaliseUuid, Uuid } from '@banyan/platform/contract';
 import { Client } from '@banyan/platform/dispatch/client';
+import { currentContext } from '@banyan/platform/dispatch/context';
 import { InjectLog } from '@banyan/platform/nest/inject';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import { userContract } from '@banyan/user/contract';
 import { websocketContract } from '@banyan/websocket/contract';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { RecipientNotFound } from '@banyan/message/contract';
+import { AdoptedQueue } from './adopted-queue';
 import type { send } from './contract';
 import { QueueIndex } from './queue-index';
 
@@ -18,6 +20,8 @@ export class RelayService {
     @Client(messageContract) private readonly messages: ClientOf<typeof messageContract>,
     @Client(userContract) private readonly users: ClientOf<typeof userContract>,
     @Client(websocketContract) private readonly sockets: ClientOf<typeof websocketContract>,
+    /** Undefined where there is no monolith. */
+    @Inject(AdoptedQueue) private readonly adopted: AdoptedQueue | undefined,
   ) {}
 
   /** Accepted once `message` has committed. What follows makes it arrive sooner; if it fails, the event of the message does it. */
@@ -44,22 +48,38 @@ export class RelayService {
     return { success: true as const, message_id, status: pushed?.delivered ? ('delivered' as const) : ('queued' as const), expires_at };
   }
 
+  /** One queue for everybody, as long as a part of it is in the monolith's memory: its messages come in with their own ids. */
   async listPending(userId: string) {
+    const [{ messages }, adopted] = await Promise.all([this.listOwn(userId), this.adopted?.pending(userId) ?? []]);
+    if (adopted.length === 0) return { success: true as const, count: messages.length, messages };
+    const own = new Set(messages.map(({ id }) => id));
+    const all = [...messages, ...adopted.filter(({ id }) => !own.has(id))].sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
+    return { success: true as const, count: all.length, messages: all };
+  }
+
+  private async listOwn(userId: string) {
     const known = await this.index.find(userId).catch(this.ignored('queue index'));
-    if (known?.length === 0) return { success: true as const, count: 0, messages: [] };
+    if (known?.length === 0) return { messages: [] };
     const loading = known ? undefined : await this.index.beginLoading(userId).catch(this.ignored('queue index'));
     const { messages, complete } = await this.messages.pending({});
     if (complete && loading) await this.index.load(loading, messages).catch(this.ignored('queue index'));
     if (complete && known) await this.dropStale(userId, known, messages).catch(this.ignored('queue index'));
-    return { success: true as const, count: messages.length, messages: messages.map(({ position: _, ...message }) => message) };
+    return { messages: messages.map(({ position: _, ...message }) => message) };
   }
 
   /** First the database, then the index: a message that was acknowledged can be listed, but never handed out again. */
   async acknowledge(userId: string, messageId: string) {
     const id = normaliseUuid(messageId);
-    const { found } = Uuid.safeParse(id).success ? await this.messages.acknowledge({ message_id: id }) : { found: false };
-    if (found) await this.index.remove(userId, [id]).catch(this.ignored('queue index'));
+    const found = Uuid.safeParse(id).success && (await this.takeOut(userId, id));
     return { success: true as const, message_id: messageId, status: found ? ('deleted' as const) : ('not_found' as const) };
+  }
+
+  private async takeOut(userId: string, id: string): Promise<boolean> {
+    const key = `${currentContext()!.key}/acknowledge`; // one for both: a repeat finds the first answer, wherever the message was
+    const { found } = await this.messages.acknowledge({ message_id: id }, { key });
+    if (!found) return (await this.adopted?.acknowledge(userId, id, key)) ?? false;
+    await this.index.remove(userId, [id]).catch(this.ignored('queue index'));
+    return true;
   }
 
   async stats() {

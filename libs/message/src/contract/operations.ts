@@ -107,6 +107,27 @@ export const exists = query({
   output: z.object({ exists: z.boolean() }),
 });
 
+/**
+ * Note that the caller has acknowledged a message that waited for him in the monolith's memory and not here; from then on it is
+ * `settled`. Not found: it was acknowledged before, or is one of ours. Under the same key: the first answer.
+ */
+export const acknowledgeAdopted = command({
+  summary: "Note that the caller acknowledged a message of the monolith's queue.",
+  access: 'user',
+  repeatable: 'by-key',
+  input: z.object({ message_id: Uuid, sender_id: Uuid }),
+  output: z.object({ found: z.boolean() }),
+});
+
+/** Which of these messages must not be handed out any more, wherever they wait: acknowledged by the caller, or deleted for both sides. */
+export const settled = query({
+  summary: 'Which of these messages must not be handed out any more.',
+  access: 'user',
+  input: z.object({ message_ids: z.array(Uuid).max(100_000) }),
+  output: z.object({ settled: z.array(Uuid) }),
+  timeoutMs: 5_000,
+});
+
 export const queueStats = query({
   summary: 'How many messages wait, and for how many recipients.',
   access: 'internal',
@@ -133,6 +154,8 @@ export const messageContract = contract('message', {
   pending,
   acknowledge,
   exists,
+  acknowledgeAdopted,
+  settled,
   queueStats,
   dropExpired,
 });

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { normaliseUuid, type Operation, Uuid } from '@banyan/platform/contract';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import { NotConfirmed, NotStored } from './errors';
+import type { Revise } from './legacy-proxy';
 
 /** Which field of an answer says that this message is stored. */
 const CONFIRMED_BY: Readonly<Record<string, string>> = { 'relay.send': 'message_id', 'message.send': 'id' };
@@ -22,13 +23,14 @@ export interface AcknowledgementParts {
 export class Acknowledgements {
   constructor(private readonly parts: AcknowledgementParts) {}
 
-  /** How to look at the answers of an operation; undefined if they confirm nothing. */
-  inspector(operation: Operation): ((status: number, body: Buffer) => Promise<void>) | undefined {
+  /** What is done with the answers of an operation; undefined if they confirm nothing. */
+  of(operation: Operation): Revise | undefined {
     const field = CONFIRMED_BY[operation.name];
     if (field === undefined || !this.parts.isShared()) return undefined;
     return async (status, body) => {
       const messageId = status === 200 ? idIn(body, field) : undefined;
       if (messageId !== undefined) await this.require(operation, messageId);
+      return undefined;
     };
   }
 

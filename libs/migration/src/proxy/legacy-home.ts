@@ -5,7 +5,7 @@ import { upgradeTo } from '@banyan/platform/edge/upgrades';
 import type { TokenVerifier } from '@banyan/platform/edge/token';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Acknowledgements } from './acknowledgements';
+import type { Revisions } from './revisions';
 import { NotStored } from './errors';
 import type { Forwarded } from './headers';
 import { CLIENT_GONE, type LegacyProxy } from './legacy-proxy';
@@ -20,7 +20,7 @@ export interface LegacyHomeParts {
   readonly metrics: Metrics;
   /** Whose pages this server answers itself. */
   readonly origins: readonly string[];
-  readonly acknowledgements: Acknowledgements;
+  readonly revisions: Revisions;
 }
 
 /** The home `legacy` of clients' requests: what the routes give to it, and whatever Banyan does not know. */
@@ -43,7 +43,7 @@ export class LegacyHome implements Elsewhere {
   }
 
   private async forward(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<void> {
-    const { proxy, acknowledgements, passages } = this.parts;
+    const { proxy, revisions, passages } = this.parts;
     const upgrade = upgradeTo('websocket', request.raw);
     const started = performance.now();
     const isPreflight = request.method === 'OPTIONS';
@@ -52,6 +52,7 @@ export class LegacyHome implements Elsewhere {
         this.parts.metrics.observeCall(operation.name, 'legacy', outcome, (performance.now() - started) / 1000);
     };
     try {
+      const revise = operation && !isPreflight ? await revisions.of(request, operation) : undefined;
       const status = await proxy.forward({
         request: request.raw,
         response: reply.raw,
@@ -59,7 +60,7 @@ export class LegacyHome implements Elsewhere {
         body: request.earlyBody,
         begin: () => void reply.hijack(),
         upgraded: upgrade && ((...legacy) => passages.join({ request: request.raw, response: reply.raw, upgrade }, ...legacy)),
-        inspect: operation && !isPreflight ? acknowledgements.inspector(operation) : undefined,
+        revise,
       });
       if (status === CLIENT_GONE && !reply.sent) reply.hijack();
       observe(status === CLIENT_GONE ? 'client_gone' : status >= 500 ? 'fault' : 'ok');

@@ -22,6 +22,9 @@ export const LIMITS = {
 };
 export type Limits = typeof LIMITS;
 
+/** Sees an answer. @returns what is passed on in its place, undefined for as it is; what it throws is thrown instead of any answer */
+export type Revise = (status: number, body: Buffer) => Promise<Buffer | undefined>;
+
 /** One request of a client and what becomes of it. */
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -31,8 +34,8 @@ export interface Exchange {
   readonly body?: Buffer;
   /** Called once, just before the first byte of the answer is written. */
   readonly begin: () => void;
-  /** Looks at a whole answer before it is passed on. What it throws is thrown instead. */
-  readonly inspect?: (status: number, body: Buffer) => Promise<void>;
+  /** Looks at the whole answer before it is passed on. */
+  readonly revise?: Revise;
   /** The client asks for another protocol, and this is called when the monolith agrees: `socket` is the monolith's end. */
   readonly upgraded?: (answer: IncomingMessage, socket: Socket, head: Buffer) => void;
 }
@@ -55,7 +58,7 @@ export class LegacyProxy {
     this.agent = this.url.protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
   }
 
-  /** Resolves with the status when the answer is written, or its connection is gone. @throws LegacyBusy, LegacyUnreachable, LegacySilent, and what `inspect` throws */
+  /** Resolves with the status when the answer is written, or its connection is gone. @throws LegacyBusy, LegacyUnreachable, LegacySilent, and what `revise` throws */
   async forward(exchange: Exchange): Promise<number> {
     if (this.exchanges >= this.limits.inFlight) throw LegacyBusy();
     this.exchanges++;
@@ -87,7 +90,7 @@ export class LegacyProxy {
   }
 
   private attempt(exchange: Exchange, agent: HttpAgent | HttpsAgent | false): Promise<number> {
-    const { request, response, forwarded, body, begin, inspect, upgraded } = exchange;
+    const { request, response, forwarded, body, begin, revise, upgraded } = exchange;
     const hasBody = bringsBody(request);
     return new Promise((resolve, reject) => {
       const upstream = this.open(
@@ -95,7 +98,7 @@ export class LegacyProxy {
         requestHeaders(request, forwarded, {
           bodyBytes: body?.length,
           isUpgrade: upgraded !== undefined,
-          isInspected: inspect !== undefined,
+          isRevised: revise !== undefined,
         }),
         agent,
       );
@@ -158,18 +161,18 @@ export class LegacyProxy {
     upstream.destroy();
   }
 
-  private async answer({ response, forwarded, begin, inspect }: Exchange, answer: IncomingMessage, still: Stillness): Promise<number> {
+  private async answer({ response, forwarded, begin, revise }: Exchange, answer: IncomingMessage, still: Stillness): Promise<number> {
     const status = answer.statusCode!;
-    const start = () => {
+    const start = (bodyBytes?: number) => {
       begin();
       response.sendDate = false;
-      response.writeHead(status, answer.statusMessage, answerHeaders(answer, forwarded, this.url.host));
+      response.writeHead(status, answer.statusMessage, answerHeaders(answer, forwarded, this.url.host, bodyBytes));
     };
-    if (inspect) {
+    if (revise) {
       const whole = await this.collect(answer, still);
-      await inspect(status, whole);
-      start();
-      response.end(whole);
+      const revised = await revise(status, whole);
+      start(revised?.length);
+      response.end(revised ?? whole);
       return status;
     }
     start();

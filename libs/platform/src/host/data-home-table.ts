@@ -15,6 +15,11 @@ export class DataHomeTable {
     return this.homes.get(tableSet) ?? 'none';
   }
 
+  /** Also `none` can be a decision: somebody has said that it is to be decided by a person. */
+  isDecided(tableSet: string): boolean {
+    return this.homes.has(tableSet);
+  }
+
   /** @throws DatabaseUnavailable, and the last ones stay in force: nobody can change them while host_db is away */
   async refresh(deadline = Date.now() + 1_000): Promise<void> {
     const stored = await this.store.list(deadline);

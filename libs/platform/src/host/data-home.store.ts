@@ -1,6 +1,6 @@
 import type { Database, Transaction } from '../database/database';
 import { sql } from '../database/sql';
-import type { RouteWeights } from '../dispatch/routes';
+import type { Weights } from './route.store';
 
 /** Which database holds a table set: the domains' own, or the legacy one through views. `none`: nobody has decided, so nobody works on it. */
 export type DataHome = 'none' | 'own' | 'legacy';
@@ -54,13 +54,10 @@ export class DataHomeStore {
    *
    * @returns the version of the change; undefined if somebody else has decided meanwhile
    */
-  change(
-    { expected, ...change }: DataHomeChange,
-    permits: (moved: ReadonlyMap<string, RouteWeights>) => void,
-  ): Promise<number | undefined> {
+  change({ expected, ...change }: DataHomeChange, permits: (moved: ReadonlyMap<string, Weights>) => void): Promise<number | undefined> {
     return this.database.transaction(async (tx) => {
       await this.lock(tx);
-      const routes = await tx.query<RouteWeights & { domain: string }>(sql`SELECT domain, remote, local, legacy FROM banyan_host.routes`);
+      const routes = await tx.query<Weights & { domain: string }>(sql`SELECT domain, remote, local, legacy FROM banyan_host.routes`);
       permits(new Map(routes.map(({ domain, ...weights }) => [domain, weights])));
       const found = await this.homesOf(tx, change.table_sets);
       if (change.table_sets.some((name) => (found.get(name) ?? 'none') !== expected[name])) return undefined;

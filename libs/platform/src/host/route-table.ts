@@ -21,6 +21,7 @@ export class RouteTable {
   readonly routes: Routes;
   /** Of the newest change among them; 0 if there is none. */
   version = 0;
+  private versions: ReadonlyMap<string, number> = new Map();
 
   constructor(
     private readonly store: RouteStore,
@@ -34,7 +35,13 @@ export class RouteTable {
     const stored = await this.store.list(deadline);
     const moved = stored.map(({ domain, remote, local, legacy }) => [domain, { remote, local, legacy }]);
     this.routes.replace({ ...this.initial, ...Object.fromEntries(moved) });
-    this.version = Math.max(0, ...stored.map(({ version }) => version));
+    this.versions = new Map(stored.map(({ domain, version }) => [domain, version]));
+    this.version = Math.max(0, ...this.versions.values());
+  }
+
+  /** Of the last change of a domain's route; 0 while `ROUTES` is in force. */
+  versionOf(domain: string): number {
+    return this.versions.get(domain) ?? 0;
   }
 
   /** A process that would have to refuse a part of its clients does not start. @throws StartupError */

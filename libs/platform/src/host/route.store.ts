@@ -1,7 +1,7 @@
 import type { Database } from '../database/database';
 import { sql } from '../database/sql';
 
-interface Weights {
+export interface Weights {
   readonly remote: number;
   readonly local: number;
   readonly legacy: number;

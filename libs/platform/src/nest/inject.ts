@@ -6,6 +6,9 @@ export const KEYVALUE = Symbol('keyvalue');
 export const SETTINGS = Symbol('settings');
 export const JWT_SECRET = Symbol('jwt secret');
 
+/** What this process follows in host_db: `HostState`, or undefined where there is none (a domain's spec). */
+export const HOST_STATE = Symbol('host state');
+
 /** The process's log: `@InjectLog() private readonly log: Logger`. */
 export const InjectLog = () => Inject(LOG);
 

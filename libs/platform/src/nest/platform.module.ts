@@ -7,7 +7,15 @@ import { Dispatcher } from '../dispatch/dispatcher';
 import type { KeyValue } from '../keyvalue/keyvalue';
 import type { Logger } from '../telemetry/log';
 import { Databases } from './databases';
-import { JWT_SECRET, KEYVALUE, LOG, SETTINGS } from './inject';
+import type { Database } from '../database/database';
+import type { RouteTable } from '../host/route-table';
+import { HOST_STATE, JWT_SECRET, KEYVALUE, LOG, SETTINGS } from './inject';
+
+/** host_db and what is followed there. */
+export interface HostState {
+  readonly database: Database;
+  readonly routes: RouteTable;
+}
 
 /** What is made before Nest starts, once per process. */
 export interface PlatformParts {
@@ -19,13 +27,14 @@ export interface PlatformParts {
   readonly dispatcher: Dispatcher;
   /** Of every domain, loaded here or not: each has a client. */
   readonly contracts: readonly Contract[];
+  readonly host?: HostState;
 }
 
 /** Hands the parts of the platform to every domain. */
 @Global()
 @Module({ imports: [DiscoveryModule], exports: [DiscoveryModule] })
 export class PlatformModule {
-  static with({ settings, jwtSecret, log, keyvalue, databases, dispatcher, contracts }: PlatformParts): DynamicModule {
+  static with({ settings, jwtSecret, log, keyvalue, databases, dispatcher, contracts, host }: PlatformParts): DynamicModule {
     const providers = [
       { provide: SETTINGS, useValue: settings },
       { provide: JWT_SECRET, useValue: jwtSecret },
@@ -33,6 +42,7 @@ export class PlatformModule {
       { provide: KEYVALUE, useValue: keyvalue },
       { provide: Databases, useValue: databases },
       { provide: Dispatcher, useValue: dispatcher },
+      { provide: HOST_STATE, useValue: host },
       ...contracts.map((contract) => ({ provide: clientToken(contract), useValue: makeClient(contract, dispatcher) })),
     ];
     return { module: PlatformModule, providers, exports: providers.map(({ provide }) => provide) };

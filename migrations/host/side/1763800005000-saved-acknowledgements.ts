@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** How often the monolith confirmed a message that it had not stored, and a client was told so instead. */
-export class SavedAcknowledgements1763800004000 implements MigrationInterface {
+export class SavedAcknowledgements1763800005000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       CREATE TABLE banyan_host.saved_acknowledgements (

@@ -1,11 +1,7 @@
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { startTestServer } from '../support/banyan';
 import { type Placement, placements, startPlaced, strayed } from '../support/placements';
 import { ServerProcess } from '../support/server-process';
+import { playCases } from './play-cases';
 import { homelessCases, servedCases } from './sections';
 
 interface StartedServer {
@@ -14,16 +10,6 @@ interface StartedServer {
   strayed?(): Promise<string[]>;
   stop(): Promise<void>;
 }
-
-let folder: string;
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'banyan-cases-'));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
 
 /** As `npm start` on a fresh clone: its own process, its own folder, the PostgreSQL from npm, nothing else. */
 async function embedded(): Promise<StartedServer> {
@@ -45,21 +31,6 @@ async function placed(placement: Placement): Promise<StartedServer> {
   };
 }
 
-/** The outcome of each case, in order: `ok`, or what was wrong. */
-async function runCases(url: string): Promise<string[]> {
-  const file = join(folder, 'cases.json');
-  await writeFile(file, JSON.stringify(servedCases));
-  const runner = spawn(process.execPath, [join(__dirname, 'run-cases.mjs'), url, file, '--verbose'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines = (await text(runner.stdout)).split('\n');
-  return lines.flatMap((line, i) => {
-    if (line.startsWith('ok    ')) return ['ok'];
-    if (line.startsWith('FAIL  ')) return [lines[i + 1]!.trim()];
-    return line.startsWith('skip  ') ? [line] : [];
-  });
-}
-
 it('every recorded case belongs to a section', () => {
   expect(homelessCases).toEqual([]);
 });
@@ -74,7 +45,7 @@ describe.each<[string, () => Promise<StartedServer>]>([
 
   beforeAll(async () => {
     server = await start();
-    outcomes = await runCases(server.url);
+    outcomes = await playCases(server.url, servedCases);
   });
 
   afterAll(() => server?.stop());

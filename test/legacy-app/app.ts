@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { adminRoutes } from './admin';
 import { authRoutes } from './auth';
@@ -21,12 +22,17 @@ import { acceptSockets } from './upgrade';
 import { Tokens } from './tokens';
 import { userRoutes } from './users';
 
+/** The close code of RFC 6455's registry. */
+const SERVICE_RESTART = 1012;
+
 /** A stand-in for the legacy monolith, with the behaviour that is recorded of it, defects included. */
 export class LegacyApp {
   private constructor(
     readonly url: string,
     /** Where faults are switched on, if it was asked for. */
     readonly control: string | undefined,
+    private readonly server: Server,
+    private readonly legacy: Legacy,
   ) {}
 
   static async start(settings: Settings): Promise<LegacyApp> {
@@ -45,7 +51,16 @@ export class LegacyApp {
     const server = createServer(serve(routes(legacy).find));
     acceptSockets(server, legacy);
     const url = await listen(server, settings.port);
-    return new LegacyApp(url, settings.controlPort === undefined ? undefined : await startControl(settings.controlPort, legacy));
+    const control = settings.controlPort === undefined ? undefined : await startControl(settings.controlPort, legacy);
+    return new LegacyApp(url, control, server, legacy);
+  }
+
+  /** As uvicorn ends: nobody new is let in, sockets are told to come back later, requests under way are answered. */
+  async stop(): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    this.legacy.sockets.closeAll(SERVICE_RESTART);
+    await closed;
   }
 }
 

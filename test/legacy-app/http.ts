@@ -53,6 +53,8 @@ export function serve(find: Find): (request: IncomingMessage, response: ServerRe
   return (request, response) => {
     answer(find, request).then(
       ({ status, headers, body }) => {
+        // Named here, as Node would add how long it keeps the connection, and clients would know when not to use it any more: uvicorn does not tell.
+        if (response.shouldKeepAlive) response.setHeader('connection', 'keep-alive');
         response.writeHead(status, { server: 'uvicorn', 'content-length': Buffer.byteLength(body), ...headers });
         response.end(request.method === 'HEAD' ? undefined : body);
       },

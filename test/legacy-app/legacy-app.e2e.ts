@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import request from 'supertest';
@@ -136,6 +137,21 @@ describe('what the recorded cases do not show', () => {
     expect(contents).not.toContain(mail.encrypted_content);
     expect(contents).not.toContain(call.encrypted_content);
     socket.terminate();
+  });
+
+  it('tells sockets to come back when it is ended', async () => {
+    const socket = new WebSocket(`${legacy.url.replace('http', 'ws')}/ws/${bob.id}?token=${bob.token}`);
+    await once(socket, 'open');
+    const closed = once(socket, 'close') as Promise<[number]>;
+    await legacy.terminate();
+    expect((await closed)[0]).toBe(1012);
+    await legacy.startAgain();
+  });
+
+  it('does not tell how long it keeps a connection', async () => {
+    const { headers } = await request(legacy.url).get('/health').set('Connection', 'keep-alive').expect(200);
+    expect(headers).toMatchObject({ connection: 'keep-alive' });
+    expect(headers).not.toHaveProperty('keep-alive');
   });
 
   it('redirects on the host that was asked', async () => {

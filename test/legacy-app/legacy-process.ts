@@ -104,7 +104,7 @@ export class LegacyProcess {
     await this.signal('SIGKILL');
   }
 
-  /** SIGTERM, likewise. */
+  /** SIGTERM: sockets are closed with 1012, requests under way are answered. */
   async terminate(): Promise<void> {
     await this.signal('SIGTERM');
   }

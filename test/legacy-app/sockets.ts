@@ -37,6 +37,10 @@ export class Sockets {
     return [...this.byUser.keys()];
   }
 
+  closeAll(code: number): void {
+    for (const sockets of this.byUser.values()) for (const socket of sockets) socket.close(code);
+  }
+
   private broadcast(frame: Frame, exceptUser?: string): void {
     for (const [userId] of this.byUser) if (userId !== exceptUser) this.send(userId, frame);
   }

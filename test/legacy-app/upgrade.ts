@@ -53,7 +53,7 @@ function connect(socket: WebSocket, userId: string, legacy: Legacy): void {
   const heartbeat = keepAlive(socket);
   socket.on('close', () => {
     clearInterval(heartbeat);
-    sockets.remove(userId, socket);
+    handled = handled.then(() => sockets.remove(userId, socket)); // what came before is handled before
   });
 }
 

@@ -54,10 +54,7 @@ export class DataHomeStore {
    *
    * @returns the version of the change; undefined if somebody else has decided meanwhile
    */
-  change(
-    { expected, ...change }: DataHomeChange,
-    permits: (moved: ReadonlyMap<string, Weights>) => void,
-  ): Promise<number | undefined> {
+  change({ expected, ...change }: DataHomeChange, permits: (moved: ReadonlyMap<string, Weights>) => void): Promise<number | undefined> {
     return this.database.transaction(async (tx) => {
       await this.lock(tx);
       const routes = await tx.query<Weights & { domain: string }>(sql`SELECT domain, remote, local, legacy FROM banyan_host.routes`);

@@ -13,21 +13,27 @@ const CLIENTS_Y = 16;
 const HOST_Y = 84;
 const EDGE_Y = HOST_Y + 38;
 const ARCS_Y = EDGE_Y + 92;
+const BROKER_HEIGHT = 34;
+const WORKER_HEIGHT = 52;
 
 const style = `
   text { font: 13px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; fill: #1f2a24; text-anchor: middle }
   .name { font-size: 16px; font-weight: 600 } .small { font-size: 12px; fill: #55645b }
   .paper { fill: #ffffff } .host { fill: #eef5f0; stroke: #b9cfc1 } .edge { fill: #dcebe1; stroke: #7fa68e } .card { fill: #ffffff; stroke: #7fa68e }
-  .home { fill: #e6eef8; stroke: #7d9cc0 } .none { fill: none; stroke: #9aa8a0; stroke-dasharray: 4 4 }
+  .home { fill: #e6eef8; stroke: #7d9cc0 } .service { fill: #ffffff; stroke: #7fa68e; stroke-dasharray: 6 4 } .broker { fill: #fbf0e2; stroke: #cfa25f }
+  .none { fill: none; stroke: #9aa8a0; stroke-dasharray: 4 4 }
   .call { fill: none; stroke: #2f7d55; stroke-width: 1.6 } .line { fill: none; stroke: #7fa68e; stroke-width: 1.4 } .tip { fill: #2f7d55 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e4ece7 } .small { fill: #a5b5ab }
     .paper { fill: #0f1512 } .host { fill: #17211b; stroke: #34493d } .edge { fill: #20342a; stroke: #4f7a63 } .card { fill: #1c2822; stroke: #4f7a63 }
-    .home { fill: #1a2534; stroke: #53739b } .none { stroke: #5d6c64 }
+    .home { fill: #1a2534; stroke: #53739b } .service { fill: #1c2822; stroke: #4f7a63 } .broker { fill: #33281a; stroke: #8f6d3a } .none { stroke: #5d6c64 }
     .call { stroke: #6cc795 } .line { stroke: #4f7a63 } .tip { fill: #6cc795 }
   }`;
 
-/** The host with its edge, the domains with an arc to each domain they may call, and beneath them where their data lives. As SVG. */
+/**
+ * The host with its edge, the domains with an arc to each domain they may call, the same domains as services behind the broker, and beneath
+ * them where their data lives. As SVG.
+ */
 export function picture(table: Readonly<Record<string, DomainEntry>>): string {
   const entries = Object.entries(table);
   const width = 2 * MARGIN + entries.length * (CARD.width + CARD.gap) + CARD.gap;
@@ -38,7 +44,10 @@ export function picture(table: Readonly<Record<string, DomainEntry>>): string {
   const farthest = Math.max(1, ...calls.map(({ from, to }) => Math.abs(to - from)));
   const cardsY = ARCS_Y + ARC.height + farthest * ARC.more;
   const hostEnd = cardsY + CARD.height + 24;
-  const dataY = hostEnd + 36;
+  const brokerY = hostEnd + 22;
+  const workersY = brokerY + BROKER_HEIGHT + 22;
+  const dataY = workersY + WORKER_HEIGHT + 36;
+  const [monolithX, monolithWidth] = [width - MARGIN / 2 - 220, 220];
   const height = dataY + 92;
 
   const arc = ({ from, to }: { from: number; to: number }) => {
@@ -58,6 +67,14 @@ export function picture(table: Readonly<Record<string, DomainEntry>>): string {
       ...owns.split(', ').map((line, row) => text(x + CARD.width / 2, cardsY + 50 + row * 17, line, 'small')),
     ].join('\n  ');
   };
+  const worker = ([name]: [string, DomainEntry], index: number) => {
+    const x = left(index);
+    return [
+      `<rect class="service" x="${x}" y="${workersY}" width="${CARD.width}" height="${WORKER_HEIGHT}" rx="8"/>`,
+      text(x + CARD.width / 2, workersY + 23, name, 'name'),
+      text(x + CARD.width / 2, workersY + 41, `SERVE=${name}`, 'small'),
+    ].join('\n  ');
+  };
   const dataHome = ([, { database, tableSet }]: [string, DomainEntry], index: number) => {
     const x = left(index);
     const x1 = x + CARD.width;
@@ -71,7 +88,7 @@ export function picture(table: Readonly<Record<string, DomainEntry>>): string {
   };
 
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title">
-  <title id="title">The host, its domains, who may call whom, and where the data lives</title>
+  <title id="title">The three homes of the domains, who may call whom, and where the data lives</title>
   <style>${style}
   </style>
   <defs><marker id="tip" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="tip" d="M0 0 L8 4 L0 8 Z"/></marker></defs>
@@ -81,13 +98,19 @@ export function picture(table: Readonly<Record<string, DomainEntry>>): string {
   <rect class="host" x="${MARGIN / 2}" y="${HOST_Y}" width="${width - MARGIN}" height="${hostEnd - HOST_Y}" rx="12"/>
   <path class="call" marker-end="url(#tip)" d="M${middle} ${CLIENTS_Y + 40} V${EDGE_Y - 3}"/>
   ${text(MARGIN / 2 + 42, HOST_Y + 25, 'host', 'name')}
+  <rect class="none" x="${monolithX}" y="${CLIENTS_Y}" width="${monolithWidth}" height="40" rx="8"/>
+  ${text(monolithX + monolithWidth / 2, CLIENTS_Y + 25, 'the monolith: home “legacy”')}
+  <path class="call" marker-end="url(#tip)" d="M${monolithX + monolithWidth / 2} ${EDGE_Y} V${CLIENTS_Y + 43}"/>
   <rect class="edge" x="${left(0)}" y="${EDGE_Y}" width="${width - 2 * left(0)}" height="56" rx="8"/>
   ${text(middle, EDGE_Y + 24, 'edge and dispatcher', 'name')}
   ${text(middle, EDGE_Y + 43, 'routes from the contracts · who calls · limits · which home serves the call', 'small')}
   ${calls.map(arc).join('\n  ')}
   ${text(middle, ARCS_Y - 8, 'an arrow: may call, by its contract; whatever else one hears of another comes as an event', 'small')}
-  ${entries.map(card).join('\n  ')}
   ${entries.map(dataHome).join('\n  ')}
+  ${entries.map(card).join('\n  ')}
+  <rect class="broker" x="${MARGIN / 2}" y="${brokerY}" width="${width - MARGIN}" height="${BROKER_HEIGHT}" rx="8"/>
+  ${text(middle, brokerY + 22, 'RabbitMQ: calls to the home “remote”, and events')}
+  ${entries.map(worker).join('\n  ')}
 </svg>
 `;
 }

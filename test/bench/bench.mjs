@@ -1,9 +1,9 @@
 /**
  * `npm run bench`: Banyan beside the least that could do the same, measured in one run, in turns, on servers of its own. Figures of
- * different machines or runs say little; ratios within one run do. Some seven minutes; prints Markdown (docs/bench.md). A missed
+ * different machines or runs say little; ratios within one run do. Some nine minutes; prints Markdown (docs/bench.md). A missed
  * target is said and fails nothing.
  *
- *     npm run bench -- --only send,read     of start, call, carrier, send, read
+ *     npm run bench -- --only send,read     of start, call, carrier, split, home, send, read
  *     npm run bench -- --short              a trial: few and short rounds
  *     npm run bench -- --profile FOLDER     a CPU profile of the server there, for Chrome's developer tools
  */
@@ -17,10 +17,12 @@ import { orExplain, prepare } from '../../apps/server/install.mjs';
 import { startServices } from '../support/services.mjs';
 import { BARE_DATABASE, countMessages, fill, people, prepareBare, requestsOf } from './data.mjs';
 import { median, number, printTable, printTarget, quantile } from './figures.mjs';
+import { measureDataHomes } from './data-home.mjs';
 import { ask, startBanyan, startBare, stopAll } from './programs.mjs';
 import { measureReading } from './read.mjs';
 import { measureRemoteCall } from './remote-call.mjs';
 import { measureSending } from './send.mjs';
+import { measureSplit } from './split.mjs';
 import { measureStartUp, printMemory } from './start-up.mjs';
 import { residentMb } from './usage.mjs';
 
@@ -28,15 +30,29 @@ const CALL_TARGET_US = 10;
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: 'string', default: 'start,call,carrier,send,read' },
+    only: { type: 'string', default: 'start,call,carrier,split,home,send,read' },
     short: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
 });
 const isWanted = (part) => options.only.split(',').includes(part);
 const sizes = options.short
-  ? { start: { rounds: 1 }, carrier: { rounds: 1, seconds: 1 }, send: { rounds: 2, seconds: 4 }, read: { rounds: 1, seconds: 3 } }
-  : { start: { rounds: 3 }, carrier: { rounds: 5, seconds: 2 }, send: { rounds: 10, seconds: 5 }, read: { rounds: 3, seconds: 5 } };
+  ? {
+      start: { rounds: 1 },
+      carrier: { rounds: 1, seconds: 1, kills: 3 },
+      split: { rounds: 1, seconds: 3, flips: 3 },
+      home: { rounds: 2, seconds: 3 },
+      send: { rounds: 2, seconds: 4 },
+      read: { rounds: 1, seconds: 3 },
+    }
+  : {
+      start: { rounds: 3 },
+      carrier: { rounds: 5, seconds: 2, kills: 20 },
+      split: { rounds: 6, seconds: 4, flips: 20 },
+      home: { rounds: 6, seconds: 4 },
+      send: { rounds: 10, seconds: 5 },
+      read: { rounds: 3, seconds: 5 },
+    };
 
 let interruption;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -70,8 +86,8 @@ function describeMachine() {
 }
 
 async function onServers(folder) {
-  if (!['call', 'carrier', 'send', 'read'].some(isWanted)) return;
-  const names = ['postgres', 'redis', ...(isWanted('carrier') ? ['rabbitmq'] : [])];
+  if (!['call', 'carrier', 'split', 'home', 'send', 'read'].some(isWanted)) return;
+  const names = ['postgres', 'redis', ...(isWanted('carrier') || isWanted('split') ? ['rabbitmq'] : [])];
   const services = await startServices({ names, fsync: true });
   try {
     const secret = randomBytes(32).toString('hex');
@@ -80,6 +96,16 @@ async function onServers(folder) {
     if (isWanted('call')) await measureLocalCall(env);
     if (isWanted('carrier'))
       await measureRemoteCall({ ...services.settings, brokerPid: processOf(services, 'rabbitmq').pid }, sizes.carrier);
+    if (isWanted('split')) {
+      const withBroker = { ...env, AMQP_URL: services.settings.AMQP_URL };
+      await measureSplit(
+        withBroker,
+        { postgres: processOf(services, 'postgres'), cwd: folder, writeRequests: writeInto(folder) },
+        sizes.split,
+      );
+    }
+    if (isWanted('home'))
+      await measureDataHomes(env, { postgres: processOf(services, 'postgres'), cwd: folder, writeRequests: writeInto(folder) }, sizes.home);
     if (isWanted('send') || isWanted('read')) await underLoad(folder, env, processOf(services, 'postgres'));
   } finally {
     await services.stop();
@@ -110,11 +136,19 @@ function processOf({ env }, service) {
   return JSON.parse(readFileSync(env.TEST_SERVICES_FILE, 'utf8')).services[service].process ?? {};
 }
 
+function writeInto(folder) {
+  return (kind, lists) => {
+    const file = join(folder, `${kind}.json`);
+    writeFileSync(file, JSON.stringify(lists));
+    return file;
+  };
+}
+
 async function underLoad(folder, env, postgres) {
   const everybody = people();
   const requests = requestsOf(everybody, env.JWT_SECRET_KEY);
-  const requestsFiles = Object.fromEntries(Object.keys(requests).map((kind) => [kind, join(folder, `${kind}.json`)]));
-  for (const [kind, file] of Object.entries(requestsFiles)) writeFileSync(file, JSON.stringify(requests[kind]));
+  const write = writeInto(folder);
+  const requestsFiles = Object.fromEntries(Object.entries(requests).map(([kind, lists]) => [kind, write(kind, lists)]));
 
   const serverUrl = env.DATABASE_URL;
   const bareUrl = new URL(serverUrl);

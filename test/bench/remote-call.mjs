@@ -1,12 +1,12 @@
 /** A call over RabbitMQ beside the least that could do the same, and beside golevelup's `request()`. */
-import { median, number, printTable, printTarget, ratios, withSpread } from './figures.mjs';
+import { median, number, printTable, printTarget, quantile, ratios, withSpread } from './figures.mjs';
 import { ask } from './programs.mjs';
 
 const ALONE_TARGET = 1.6;
 const MANY_TARGET = 3;
 const IN_FLIGHT = 100;
 
-export async function measureRemoteCall({ AMQP_URL, brokerPid }, { rounds, seconds }) {
+export async function measureRemoteCall({ AMQP_URL, brokerPid }, { rounds, seconds, kills }) {
   console.log('\nCalling over RabbitMQ …');
   const figures = await ask('carrier.mjs', { rounds, seconds, inFlight: IN_FLIGHT, brokerPid }, { AMQP_URL });
   const ratio = (way, key) => ratios(figures[way][key], figures.bare[key]);
@@ -40,4 +40,13 @@ export async function measureRemoteCall({ AMQP_URL, brokerPid }, { rounds, secon
   const [alone, many] = [median(ratio('carrier', 'aloneUs')), median(ratio('carrier', 'perSecond'))];
   printTarget(`a remote call alone takes at most ${ALONE_TARGET} of a bare one: ${number(alone, 2)}`, alone <= ALONE_TARGET);
   printTarget(`${IN_FLIGHT} in flight, at least ${MANY_TARGET} times the bare rate: ${number(many, 2)}`, many >= MANY_TARGET);
+
+  console.log('\nKilling instances …');
+  const { detectedMs, slowestCallMs } = await ask('kills.mjs', { kills }, { AMQP_URL });
+  const times = (title, took) => [title, number(median(took), 1), number(quantile(took, 0.99), 1), number(quantile(took, 1), 1)];
+  printTable(
+    `An instance killed under load, ms (${kills} kills; no call failed)`,
+    ['', 'p50', 'p99', 'max'],
+    [times('until callers stop using it', detectedMs), times('the slowest call meanwhile', slowestCallMs)],
+  );
 }

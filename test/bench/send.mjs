@@ -59,7 +59,7 @@ function row(title, results, key, digits = 0) {
 }
 
 /** What had not been published when the load ended, and how long that takes. */
-async function drainOutbox(url) {
+export async function drainOutbox(url) {
   const started = performance.now();
   const rows = await pendingEvents(url);
   while ((await pendingEvents(url)) > 0) await delay(20);

@@ -193,6 +193,33 @@ describe('a worker that drains', () => {
     expect(caller.traces.executed().sort()).toEqual(['running', 'x', 'y', 'z']);
   });
 
+  it('begins nothing any more, however often its connection comes back', async () => {
+    const { broker } = caller;
+    const proxy = await startTcpProxy(broker.url);
+    const worker = await caller.startWorker({ amqpUrl: proxy.through(broker.url) });
+    const running = codeOf(caller.call(once, { mark: 'running', then: 'hold' }));
+    await caller.traces.begun('running');
+    const gone = worker.drain();
+    await until(async () => {
+      caller.workers.suspects.clear(); // as a caller that has not heard of the drain
+      await codeOf(caller.call(once, { mark: 'while it is told' }));
+      return (caller.carrier.counts.get('draining') ?? 0) > 0;
+    });
+    for (let cut = 0; cut < 2; cut++) {
+      const back = worker.connectsAgain();
+      await proxy.stop();
+      await proxy.start();
+      await back;
+      caller.workers.suspects.clear();
+      expect(await codeOf(caller.call(once, { mark: 'later' }))).toBe('unavailable');
+    }
+    caller.traces.release('running');
+    await gone;
+    expect(await running).toBe('deadline_exceeded'); // its answer had nowhere to go
+    expect(caller.traces.executed('later')).toEqual([]);
+    await proxy.close();
+  });
+
   it('under load answers every call or has it answered by another one, each once', async () => {
     const first = await caller.startWorker();
     const second = await caller.startWorker();

@@ -18,6 +18,7 @@ async function main({ amqpUrl, key, id, folder, ...limits }: WorkerOptions & { i
     onQueue: (queue) => process.send?.({ queue }),
     ...limits,
   });
+  connection.managedConnection.on('connect', () => process.send?.({ connected: true }));
   process.on('message', ({ drainMs }: { drainMs: number }) => {
     void consumer
       .drain(drainMs)

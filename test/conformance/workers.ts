@@ -59,7 +59,8 @@ export class Worker {
     private readonly child: ChildProcess,
   ) {
     this.ready = new Promise((resolve) =>
-      child.on('message', ({ queue }: { queue: string }) => {
+      child.on('message', ({ queue }: { queue?: string }) => {
+        if (queue === undefined) return;
         this.queue = queue;
         resolve();
       }),
@@ -75,8 +76,20 @@ export class Worker {
   }
 
   /** It has told its queue once more. */
-  async consumesAgain(): Promise<void> {
-    await once(this.child, 'message');
+  consumesAgain(): Promise<void> {
+    return this.says('queue');
+  }
+
+  /** It has its connection back. */
+  connectsAgain(): Promise<void> {
+    return this.says('connected');
+  }
+
+  private async says(what: string): Promise<void> {
+    for (;;) {
+      const [message] = (await once(this.child, 'message')) as [object];
+      if (what in message) return;
+    }
   }
 
   async kill(): Promise<void> {

@@ -21,6 +21,9 @@ class Forgetful implements Carrier {
   }
 }
 
+/** More often than anybody tries. */
+const always = (fate: 'lost' | 'missed') => Array<typeof fate>(30).fill(fate);
+
 describe('when an answer is lost inside the server', () => {
   let server: TestServer;
   let carrier: Forgetful;
@@ -67,20 +70,20 @@ describe('when an answer is lost inside the server', () => {
   });
 
   it('a command that may have been executed is not called refused, even if later attempts surely failed', async () => {
-    carrier.plan.set('message.accept', ['lost', 'missed', 'missed']);
+    carrier.plan.set('message.accept', ['lost', ...always('missed')]);
     expect(await ada.send(bob.userId, 'doubtful')).toEqual({ told: 'unknown' });
     expect([...tally.counts.keys()]).toEqual(['send 504']);
   });
 
   it('a command that was surely not executed is refused', async () => {
-    carrier.plan.set('message.accept', ['missed', 'missed', 'missed']);
+    carrier.plan.set('message.accept', always('missed'));
     expect(await ada.send(bob.userId, 'refused')).toEqual({ told: 'refused' });
     expect([...tally.counts.keys()]).toEqual(['send 503']);
   });
 
   it('a question is refused, whatever happened to the commands it asked', async () => {
     await sent('waiting');
-    carrier.plan.set('message.pending', ['lost', 'lost', 'lost']);
+    carrier.plan.set('message.pending', always('lost'));
     expect(await bob.pending()).toEqual({ told: 'refused' });
     expect(tally.counts.get('pending 503')).toBe(1);
   });

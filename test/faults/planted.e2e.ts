@@ -3,18 +3,20 @@ import { type Actor, type CallContext, type Input, type Operation, Unavailable }
 import type { Carrier } from '@banyan/platform/dispatch/carrier';
 import type { acknowledge } from '@banyan/relay/contract';
 import { startTestServer } from '../support/banyan';
+import { Deployment } from '../support/deployment';
 import type { Violation } from './checker';
 import { Load } from './load';
+import { eventsSettled } from './settled';
 
 jest.setTimeout(120_000);
 
 type Call = (context?: CallContext<Actor>) => Promise<unknown>;
 type Bug = (call: Call, input: unknown, context: CallContext<Actor>) => Promise<unknown>;
 
-/** Every fifth call of one operation goes wrong; the rest of the server does not know. */
+/** Every fifth request that needs one operation meets the bug there, however often it is tried; the rest of the server does not know. */
 class Saboteur implements Carrier {
   readonly name = 'saboteur';
-  private calls = 0;
+  private readonly seen: string[] = [];
 
   constructor(
     private readonly carrier: Carrier,
@@ -24,7 +26,10 @@ class Saboteur implements Carrier {
 
   call(operation: Operation, input: unknown, context: CallContext<Actor>): Promise<unknown> {
     const call: Call = (other = context) => this.carrier.call(operation, input, other);
-    return operation.name === this.operation && ++this.calls % 5 === 0 ? this.bug(call, input, context) : call();
+    if (operation.name !== this.operation) return call();
+    const { traceId } = context.trace;
+    if (!this.seen.includes(traceId)) this.seen.push(traceId);
+    return this.seen.indexOf(traceId) % 5 === 4 ? this.bug(call, input, context) : call();
   }
 }
 
@@ -40,6 +45,14 @@ async function loadWith(operation: string, bug: Bug): Promise<{ load: Load; viol
   }
 }
 
+/** What says that it stored a message, and did not. */
+function forgotten(planted: string[]) {
+  const now = new Date().toISOString().replace('Z', '000Z');
+  const message_id = uuidv7();
+  planted.push(message_id);
+  return { message_id, position: 1, created_at: now, expires_at: now };
+}
+
 /** As comparable lines: the fault and the key of the send it happened to. */
 const told = (violations: readonly Violation[]) => violations.map(({ fault, key }) => `${fault} ${key}`).sort();
 const all = (fault: string, keys: Iterable<string>) => [...new Set(keys)].map((key) => `${fault} ${key}`).sort();
@@ -49,12 +62,7 @@ const keyOf = ({ key }: CallContext<Actor>) => key.split('/')[0]!;
 describe('the history checker, on a real server with a planted bug, reports that bug and nothing else', () => {
   it('a message that is answered and not stored', async () => {
     const planted: string[] = [];
-    const { load, violations } = await loadWith('message.accept', async () => {
-      const now = new Date().toISOString().replace('Z', '000Z');
-      const message_id = uuidv7();
-      planted.push(message_id);
-      return { message_id, position: 1, created_at: now, expires_at: now };
-    });
+    const { load, violations } = await loadWith('message.accept', async () => forgotten(planted));
     const lost = acceptedKeys(load, (id) => planted.includes(id));
     expect(lost.length).toBeGreaterThan(5);
     expect([load.toString(), told(violations)]).toEqual([load.toString(), all('lost', lost)]);
@@ -103,6 +111,55 @@ describe('the history checker, on a real server with a planted bug, reports that
     const givenUp = planted.filter((key) => !accepted.includes(key));
     expect(givenUp.length).toBeGreaterThan(0);
     expect([load.toString(), told(violations)]).toEqual([load.toString(), all('refused', givenUp)]);
+  });
+});
+
+/** Forgets the first message that is accepted here after each flip. */
+class FlipLoser implements Carrier {
+  readonly name = 'flip loser';
+  readonly planted: string[] = [];
+  private isArmed = false;
+
+  constructor(private readonly carrier: Carrier) {}
+
+  onFlip(): void {
+    this.isArmed = true;
+  }
+
+  async call(operation: Operation, input: unknown, context: CallContext<Actor>): Promise<unknown> {
+    if (operation.name !== 'message.accept' || !this.isArmed) return this.carrier.call(operation, input, context);
+    this.isArmed = false;
+    return forgotten(this.planted);
+  }
+}
+
+describe('the history checker, on a host and a worker with a planted bug', () => {
+  it('reports the messages that are lost in flips, and nothing else', async () => {
+    let loser!: FlipLoser;
+    const deployment = await Deployment.start({ hosts: 0, workers: { message: 1 } });
+    const host = await startTestServer({
+      environment: deployment.environment,
+      wrapCarrier: (carrier) => (loser = new FlipLoser(carrier)),
+    });
+    try {
+      const load = await Load.prepare({ baseUrl: host.url, users: 10, conversations: 12, steps: Infinity, pauseMs: 50 });
+      load.start();
+      for (let flip = 0; flip < 12; flip++) {
+        await load.further(25);
+        await deployment.route('message', flip % 2);
+        if (flip % 2 === 0) loser.onFlip(); // back from the worker
+      }
+      await load.further(25);
+      load.stop();
+      const violations = await load.finish(() => eventsSettled((name) => deployment.databaseUrl(name)));
+      const lost = acceptedKeys(load, (id) => loser.planted.includes(id));
+      expect(lost.length).toBeGreaterThan(3);
+      expect([load.toString(), told(violations)]).toEqual([load.toString(), all('lost', lost)]);
+    } finally {
+      await host.stop();
+      await deployment.remove();
+      await host.close();
+    }
   });
 });
 

@@ -10,6 +10,8 @@ import { Client } from 'pg';
 import request from 'supertest';
 import { startTestServer, type TestServer } from '../support/banyan';
 import { banyan } from '../support/cli';
+import { withClient } from '../support/database';
+import { Deployment } from '../support/deployment';
 import { type Person, register } from '../support/people';
 import { until } from '../support/until';
 
@@ -250,5 +252,34 @@ describe('banyan', () => {
       code: 1,
       err: expect.stringMatching(/^There is no database in \/nonexistent: start a server .*\n$/),
     });
+  });
+});
+
+describe('with a worker', () => {
+  it('a domain is moved there by a terminal and back by an admin, and requests go where they say', async () => {
+    const deployment = await Deployment.start({ workers: { user: 1 } });
+    try {
+      const ada = await register(deployment.url, 'ada');
+      await withClient(deployment.databaseUrl('auth_db'), (client) =>
+        client.query("UPDATE banyan_auth.users SET role = 'admin' WHERE id = $1", [ada.id]),
+      );
+      const said = await banyan(deployment.environment, 'route', 'user', '--remote', '100%', '--why', 'a worker is there');
+      expect([said.code, said.err]).toEqual([0, '']);
+      expect(said.out).toContain('user goes from 100% local to 100% remote');
+      const ask = () => request(deployment.url).get(`/api/v1/users/${ada.id}`).auth(ada.token, { type: 'bearer' }).expect(200);
+      const at = async (home: string) => (await deployment.attempts('user'))[home] ?? 0;
+      await until(async () => (await ask()) && (await at('remote')) > 0);
+      await until(async () => {
+        const change = { remote: 0, reason: 'seen enough', force: true };
+        const { status } = await request(deployment.url).put('/api/v1/admin/routes/user').auth(ada.token, { type: 'bearer' }).send(change);
+        return status === 200; // as soon as it is known that she is an admin now
+      });
+      const before = await at('local');
+      await until(async () => (await ask()) && (await at('local')) > before);
+      const status = await banyan(deployment.environment, 'route', 'user', '--json');
+      expect(JSON.parse(status.out)).toMatchObject({ routes: [{ domain: 'user', last_change: { reason: 'seen enough' } }] });
+    } finally {
+      await deployment.remove();
+    }
   });
 });

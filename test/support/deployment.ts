@@ -20,6 +20,8 @@ export interface DeploymentOptions {
   /** The part of each domain's work that workers do at first, 0 to 1; 0 if it is not named. */
   readonly remote?: Readonly<Partial<Record<DomainName, number>>>;
   readonly environment?: Readonly<Record<string, string>>;
+  /** A broker of the test's own, which it may kill; else a virtual host of the one that all tests share. */
+  readonly amqpUrl?: string;
 }
 
 /** Hosts and workers, each a process of its own, on databases and a virtual host of their own. */
@@ -30,12 +32,12 @@ export class Deployment {
 
   private constructor(
     readonly environment: Readonly<Record<string, string>>,
-    private readonly broker: TestBroker,
+    private readonly broker: TestBroker | undefined,
   ) {}
 
   /** Resolves when all are ready and each knows all others. Workers come first, so that no request finds them missing. */
-  static async start({ hosts = 1, workers, remote = {}, environment = {} }: DeploymentOptions): Promise<Deployment> {
-    const broker = await createTestBroker();
+  static async start({ hosts = 1, workers, remote = {}, environment = {}, amqpUrl }: DeploymentOptions): Promise<Deployment> {
+    const broker = amqpUrl ? undefined : await createTestBroker();
     const routes = domainNames.map((domain) => {
       const share = (remote[domain] ?? 0) * 100;
       return `${domain}=remote:${share}%,local:${100 - share}%`;
@@ -44,7 +46,7 @@ export class Deployment {
       {
         ...freshEnvironment({ redis: true }),
         LOG_LEVEL: 'warn',
-        AMQP_URL: broker.url,
+        AMQP_URL: amqpUrl ?? broker!.url,
         CARRIER_KEY: randomBytes(32).toString('hex'),
         ROUTES: routes.join(' '),
         ...environment,
@@ -97,7 +99,7 @@ export class Deployment {
     await Promise.all(this.processes.map((process) => process.remove()));
     await this.connected?.close();
     await dropDatabases(this.environment);
-    await this.broker.drop();
+    await this.broker?.drop();
   }
 
   private async startAll(hosts: number, workers: DeploymentOptions['workers']): Promise<void> {

@@ -11,6 +11,10 @@ export interface TcpProxy {
   /** Nothing is passed on any more, and nobody is told, as with a frozen machine. */
   freeze(): void;
   thaw(): void;
+  /** Cuts one connection, whichever chance picks. */
+  cutOne(): void;
+  /** From now on what comes waits so long before it is passed on, each way. */
+  delay(ms: number): void;
   close(): Promise<void>;
 }
 
@@ -18,6 +22,7 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
   const target = new URL(targetUrl);
   const sockets = new Set<Socket>();
   let isFrozen = false;
+  let delayMs = 0;
   const server = createServer((inner) => {
     const outer = connect(Number(target.port), target.hostname);
     for (const [socket, other] of [
@@ -26,7 +31,10 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     ] as const) {
       sockets.add(socket);
       socket.on('error', () => undefined);
-      socket.on('data', (chunk) => void other.write(chunk));
+      socket.on('data', (chunk) => {
+        if (delayMs === 0) return void other.write(chunk);
+        setTimeout(() => void other.write(chunk), delayMs);
+      });
       socket.on('close', () => {
         sockets.delete(socket);
         other.destroy();
@@ -60,6 +68,10 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     thaw: () => {
       isFrozen = false;
       for (const socket of sockets) socket.resume();
+    },
+    cutOne: () => [...sockets][Math.floor(Math.random() * sockets.size)]?.destroy(),
+    delay: (ms) => {
+      delayMs = ms;
     },
     close: stop,
   };

@@ -1,6 +1,7 @@
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { Settings } from '@banyan/platform/config/table';
 import type { OperationServer } from '@banyan/platform/dispatch/server';
+import { atMost } from '@banyan/platform/rabbitmq/at-most';
 import { closeRabbit, connectRabbit } from '@banyan/platform/rabbitmq/connection';
 import { OperationConsumer } from '@banyan/platform/rabbitmq/operation.consumer';
 import { RabbitCarrier } from '@banyan/platform/rabbitmq/rabbitmq.carrier';
@@ -9,6 +10,8 @@ import type { Joined } from './membership';
 
 /** How long calls that run when a process is stopped are waited for. */
 const DRAIN_MS = 15_000;
+/** How long a start waits for a broker: one that is there has answered by then, and nothing has to be tried again. */
+const GREETING_MS = 1_000;
 
 /** What a process has with a broker: it calls others, and is called by them. */
 export interface Rabbit {
@@ -34,6 +37,7 @@ export async function openRabbit(
     log,
   });
   const carrier = new RabbitCarrier({ connection, directory: instances, key: CARRIER_KEY, log });
+  await atMost(GREETING_MS, carrier.ready());
   let consumer: OperationConsumer | undefined;
   return {
     connection,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hashBody } from '@banyan/platform/database/request-keys';
-import type { Database } from '@banyan/platform/database/database';
+import type { Bounds, Database } from '@banyan/platform/database/database';
+import { DatabaseUnavailable } from '@banyan/platform/database/errors';
 import type { Statement } from '@banyan/platform/database/sql';
 import { v7 as uuidv7 } from 'uuid';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
@@ -53,6 +54,19 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     );
   const countMessages = async () =>
     Number((await home.admin<{ n: string }>('SELECT count(*) AS n FROM banyan_message.messages WHERE sender_id = $1', [alice]))[0]!.n);
+
+  it('of a batch that was committed are never told as not executed, even if nobody can say what its repeats got', async () => {
+    const first = draftOf();
+    await store.accept([first]);
+    let asked = 0;
+    const dying = new DeliveryStore({
+      query: (statement: Statement, bounds?: Bounds) =>
+        ++asked === 1 ? database.query(statement, bounds) : Promise.reject(new DatabaseUnavailable('no')),
+    } as unknown as Database);
+    const batch = [draftOf(), { ...first, id: uuidv7() }];
+    await expect(dying.accept(batch)).rejects.toMatchObject({ executed: 'maybe' });
+    expect((await store.accept(batch)).map(({ message_id }) => message_id)).toEqual([batch[0]!.id, first.id]);
+  });
 
   it('are handed out as they were accepted, to the letter, and announced without contents', async () => {
     const draft = draftOf({

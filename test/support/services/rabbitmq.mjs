@@ -11,7 +11,7 @@ export const rabbitmq = {
   setting: 'AMQP_URL',
   program: 'rabbitmq-server',
   debianPackages: ['rabbitmq-server'],
-  image: 'rabbitmq:3.13.7-management',
+  image: 'rabbitmq:4.1.4-management',
   morePorts: ['management', 'distribution', 'epmd'],
   stopSignal: 'SIGKILL', // what it has confirmed survives that; SIGTERM takes it six seconds
 

@@ -78,7 +78,7 @@ export class Dispatcher {
   ): Promise<unknown> {
     const places = this.placesFor(operation, context, subject);
     let executed: Executed = 'no';
-    let failure: Error | undefined; // none yet: an error costs more to make than the rest of a call
+    let failure: Error | undefined; // made when it is needed: a stack trace is a good part of what a call costs
     let number = 0;
     for (let round = 0; ; round++) {
       for (const place of places) {

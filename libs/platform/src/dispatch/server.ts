@@ -77,10 +77,9 @@ export class OperationServer extends Server implements CustomTransportStrategy {
     requireAccess(operation, context.actor);
     const parsed = operation.input.safeParse(input);
     if (!parsed.success) throw InvalidInput({ errors: faultsOf(parsed.error, input) });
-    return inContext(context, async () => {
-      const answer: unknown = await handler(parsed.data, context);
-      return isObservable(answer) ? firstValueFrom(answer) : answer;
-    });
+    const answer: unknown = await inContext(context, () => handler(parsed.data, context));
+    // Interceptors answer with one that calls the controller when it is subscribed to.
+    return isObservable(answer) ? inContext(context, () => firstValueFrom(answer)) : answer;
   }
 }
 

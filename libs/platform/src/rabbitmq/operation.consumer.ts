@@ -22,7 +22,7 @@ import {
   type WireError,
 } from './envelope';
 import { LastingChannel } from './lasting-channel';
-import { type Encoded, TurnBatch } from './turn-batch';
+import { afterConsequences, type Encoded, TurnBatch } from './turn-batch';
 import { WorkQueue } from './work-queue';
 
 export interface OperationConsumerOptions {
@@ -115,10 +115,10 @@ export class OperationConsumer {
     this.isDraining = true;
     for (const { call, replyTo } of this.work.clear()) this.refuse(replyTo, call.id, 'draining');
     await Promise.all([this.work.idle(graceMs), this.quiet(graceMs)]);
-    for (const batch of this.answers.values()) batch.flush();
+    this.flush();
     const { current } = this.channel;
     if (current) await atMost(FAREWELL_MS, this.removeQueue(current));
-    for (const batch of this.answers.values()) batch.flush();
+    this.flush();
     await this.channel.close();
   }
 
@@ -180,7 +180,12 @@ export class OperationConsumer {
     this.lastNumbers.set(replyTo, batch.n);
     // One that is no call fails alone; without an id there is nobody to tell.
     for (const call of batch.calls) if (typeof call?.id === 'number') this.accept(batch.v, call, replyTo);
+    afterConsequences(this.flush);
   }
+
+  private readonly flush = () => {
+    for (const batch of this.answers.values()) batch.flush();
+  };
 
   private accept(version: number, call: CallEnvelope | AbortEnvelope, replyTo: string): void {
     if (version > VERSION) return this.refuse(replyTo, call.id, 'incompatible');

@@ -15,9 +15,13 @@ export interface PendingCall {
   readonly operation: string;
   readonly breaker: Breaker;
   readonly bytes: number;
-  /** Undo what waiting needs: timer and listeners. */
-  readonly release: () => void;
+  /** On the clock of `Date.now()`. */
+  readonly deadline: number;
+  /** On the clock of `performance.now()`. */
   readonly since: number;
+  readonly signal?: AbortSignal;
+  /** Listens to the signal. */
+  readonly onAbort?: () => void;
   /** The number of the message it went with. From then on only its return says that it was not executed. */
   batch?: number;
 }

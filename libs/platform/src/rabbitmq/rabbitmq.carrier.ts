@@ -6,10 +6,11 @@ import type { Attempt, Carrier, RemoteCarrier } from '../dispatch/carrier';
 import { AttemptTimedOut, NobodyLeft, Unserved } from '../dispatch/outcome';
 import type { Instance, InstanceDirectory } from '../host/instances';
 import type { Logger } from '../telemetry/log';
+import { Alarm } from './alarm';
 import { type AnswerBatch, type AnswerEnvelope, type CallEnvelope, carrierKey, seal, unseal, VERSION } from './envelope';
 import { LastingChannel } from './lasting-channel';
 import { type Outgoing, Peer, type PendingCall } from './peer';
-import { TurnBatch } from './turn-batch';
+import { afterConsequences, TurnBatch } from './turn-batch';
 
 export interface RabbitCarrierOptions {
   readonly connection: AmqpConnection;
@@ -45,6 +46,7 @@ export class RabbitCarrier implements RemoteCarrier {
   private readonly maxPendingBytes: number;
   private readonly counted = new Map<string, number>();
   private readonly sweep: NodeJS.Timeout;
+  private readonly alarm = new Alarm((now) => this.failExpired(now));
   private readonly key: KeyObject;
   private replyQueue = '';
   private isBlocked = false;
@@ -101,6 +103,7 @@ export class RabbitCarrier implements RemoteCarrier {
     managedConnection.removeListener('disconnect', this.onUnblocked);
     await this.channel.close();
     this.failAll('closed');
+    this.alarm.stop();
   }
 
   private readonly onBlocked = () => void (this.isBlocked = true);
@@ -113,41 +116,35 @@ export class RabbitCarrier implements RemoteCarrier {
     };
   }
 
-  private async call(
+  private call(
     kind: 'worker' | 'host',
     operation: Operation,
     input: unknown,
-    context: CallContext<Actor>,
+    { actor, key, deadline, depth, trace, address }: CallContext<Actor>,
     { number = 1, tried, signal }: Partial<Attempt> = {},
   ): Promise<unknown> {
-    const { name } = operation;
-    if (!this.channel.current || this.isBlocked || this.pings > MAX_PINGS) throw this.refusal(name, 'no_broker');
-    if (signal?.aborted) throw this.refusal(name, 'aborted');
-    const remaining = context.deadline - Date.now();
-    if (remaining <= 0) throw this.refusal(name, 'expired');
-    const peer = this.pick(operation, kind, tried);
-    const id = ++this.lastId;
-    const { actor, key, deadline, depth, trace, address } = context;
-    // Each key by name: spreading the context makes an object that takes three times as long to encode.
-    const call: CallEnvelope = { id, operation: name, attempt: number, actor, key, deadline, depth, trace, address, input };
-    const json = JSON.stringify(call);
-    if (this.pending >= this.maxPending || this.pendingBytes + json.length > this.maxPendingBytes) throw this.refusal(name, 'overloaded');
-    tried?.add(peer.instance.id);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.fail(peer, id, new AttemptTimedOut(name), 'bad'), remaining);
-      const abort = () => this.abort(peer, id);
-      signal?.addEventListener('abort', abort, { once: true });
-      const release = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-      };
+      const { name } = operation;
+      if (!this.channel.current || this.isBlocked || this.pings > MAX_PINGS) throw this.refusal(name, 'no_broker');
+      if (signal?.aborted) throw this.refusal(name, 'aborted');
+      if (deadline <= Date.now()) throw this.refusal(name, 'expired');
+      const peer = this.pick(operation, kind, tried);
+      const id = ++this.lastId;
+      // Each key by name: spreading the context makes an object that takes three times as long to encode.
+      const call: CallEnvelope = { id, operation: name, attempt: number, actor, key, deadline, depth, trace, address, input };
+      const json = JSON.stringify(call);
+      if (this.pending >= this.maxPending || this.pendingBytes + json.length > this.maxPendingBytes) throw this.refusal(name, 'overloaded');
+      tried?.add(peer.instance.id);
+      const onAbort = signal && (() => this.abort(peer, id));
+      if (onAbort) signal.addEventListener('abort', onAbort, { once: true });
       const breaker = peer.breaker(operation.domain);
       breaker.begin();
       const since = performance.now();
-      peer.calls.set(id, { resolve, reject, operation: name, breaker, bytes: json.length, release, since });
+      peer.calls.set(id, { resolve, reject, operation: name, breaker, bytes: json.length, deadline, since, signal, onAbort });
       peer.lastUsed = since;
       this.pending++;
       this.pendingBytes += json.length;
+      this.alarm.setFor(deadline);
       peer.outgoing.add({ id, json });
     });
   }
@@ -217,7 +214,12 @@ export class RabbitCarrier implements RemoteCarrier {
     }
     const peer = this.peers.get(sender);
     for (const answer of batch.answers) this.onAnswer(peer, answer);
+    afterConsequences(this.flush);
   }
+
+  private readonly flush = () => {
+    for (const { outgoing } of this.peers.values()) outgoing.flush();
+  };
 
   private onAnswer(peer: Peer | undefined, answer: AnswerEnvelope): void {
     const call = peer?.calls.get(answer.id);
@@ -282,6 +284,18 @@ export class RabbitCarrier implements RemoteCarrier {
     this.channel.current?.publish('', queue, Buffer.alloc(0), { mandatory: true, type: 'probe', expiration: 0 });
   }
 
+  /** @returns when the next call is out of time */
+  private failExpired(now: number): number {
+    let next = Infinity;
+    for (const peer of this.peers.values()) {
+      for (const [id, { operation, deadline }] of peer.calls) {
+        if (deadline <= now) this.fail(peer, id, new AttemptTimedOut(operation), 'bad');
+        else next = Math.min(next, deadline);
+      }
+    }
+    return next;
+  }
+
   private abort(peer: Peer, id: number): void {
     const call = peer.calls.get(id);
     if (!call) return;
@@ -308,7 +322,7 @@ export class RabbitCarrier implements RemoteCarrier {
     peer.calls.delete(id);
     this.pending--;
     this.pendingBytes -= call.bytes;
-    call.release();
+    if (call.onAbort) call.signal?.removeEventListener('abort', call.onAbort);
     call.breaker.end(outcome);
     return call;
   }

@@ -7,7 +7,10 @@ export interface Encoded {
   readonly json: string;
 }
 
-/** Gathers what one turn of the event loop has for one receiver, and sends it together when the turn ends. */
+/**
+ * Gathers what one turn of the event loop has for one receiver, and sends it together when the turn ends: across everything that the
+ * turn brings, such as the requests of many clients. Who knows that there is nothing more to come may `flush` before.
+ */
 export class TurnBatch<T extends Encoded> {
   private items: T[] = [];
   private bytes = 0;
@@ -23,11 +26,7 @@ export class TurnBatch<T extends Encoded> {
     if (this.items.length === MAX_BATCH_COUNT || this.bytes >= MAX_BATCH_BYTES) return this.flush();
     if (this.isScheduled) return;
     this.isScheduled = true;
-    // Not a microtask: a turn that brings many answers has many of those, and each answer's reader calls again in one of them.
-    setImmediate(() => {
-      this.isScheduled = false;
-      this.flush();
-    });
+    setImmediate(this.endTurn);
   }
 
   flush(): void {
@@ -37,4 +36,19 @@ export class TurnBatch<T extends Encoded> {
     this.bytes = 0;
     this.send(items);
   }
+
+  private readonly endTurn = () => {
+    this.isScheduled = false;
+    this.flush();
+  };
+}
+
+/**
+ * Run `act` when everything has run that follows from the present moment without waiting for anything outside: with a message's calls
+ * answered, or its answers read and the next calls made, what they led to need not wait for the turn to end (in which the next message
+ * may be read first).
+ */
+export function afterConsequences(act: () => void): void {
+  // The ticks' queue is looked at again when that of the microtasks is empty.
+  queueMicrotask(() => process.nextTick(act));
 }

@@ -49,11 +49,13 @@ export class WorkQueue<T> {
   private next(): void {
     while (this.running < this.limits.concurrency && this.waiting.length > 0) {
       this.running++;
-      void this.run(this.waiting.shift()!).finally(() => {
-        this.running--;
-        this.next();
-        if (this.running === 0) for (const resolve of this.onIdle.splice(0)) resolve();
-      });
+      void this.run(this.waiting.shift()!).then(this.onEnd);
     }
   }
+
+  private readonly onEnd = () => {
+    this.running--;
+    this.next();
+    if (this.running === 0) for (const resolve of this.onIdle.splice(0)) resolve();
+  };
 }

@@ -5,7 +5,8 @@ import { DataHomes } from '@banyan/migration/homes/data-homes';
 import type { DataHome } from '@banyan/platform/host/data-home.store';
 import { Argument, Command } from 'commander';
 import { homeReach, settingsHere, withHostDatabase } from '../databases';
-import { print, printJson, table } from '../terminal';
+import { dataHomeTable } from '../tables';
+import { print, printJson } from '../terminal';
 
 interface Options {
   readonly own?: true;
@@ -51,17 +52,7 @@ async function show(homes: DataHomes, names: readonly string[], { json }: Option
       }),
     );
   }
-  print(
-    table(
-      [{ heading: 'TABLE SET' }, { heading: 'HOME' }, { heading: 'DECIDED (UTC)' }, { heading: 'BY' }],
-      lines.map(([name, decision]) => [
-        name,
-        decision?.home ?? 'none',
-        decision?.changed_at.slice(0, 16).replace('T', ' ') ?? '',
-        decision ? `${decision.changed_by}: ${decision.reason}`.replace(/\p{C}+/gu, ' ').slice(0, 120) : 'nobody yet',
-      ]),
-    ),
-  );
+  print(dataHomeTable(lines));
 }
 
 async function decide(homes: DataHomes, names: readonly string[], to: DataHome, { why, json }: Options): Promise<void> {

@@ -65,7 +65,12 @@ async function decide(homes: DataHomes, names: readonly string[], to: DataHome, 
   ];
   print(`The data of ${names.join(', ')} is ${changed ? 'now' : 'already'} ${place}.\n`);
   if (changed && live > 0)
-    print(following < live ? `${following} of ${live} processes work by it so far.\n` : `All ${live} processes work by it.\n`);
+    print(`${worked(following, live)}\n`);
+}
+
+function worked(following: number, live: number): string {
+  if (following < live) return `${following} of ${live} processes work by it so far.`;
+  return live === 1 ? 'The one running process works by it.' : `All ${live} processes work by it.`;
 }
 
 async function watch(homes: DataHomes, version: number): Promise<{ following: number; live: number }> {

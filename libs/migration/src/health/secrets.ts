@@ -1,10 +1,12 @@
+import { domains } from '@banyan/domains';
 import { probeHost } from '../proxy/legacy-probe';
 import { broken, type Check, ok } from './check';
 import type { Sight } from './sight';
 
 /** Whether each process that clients reach takes the tokens that are signed here; one out of reach is no line. (The monolith: `checkServers`.) */
-export async function checkSecrets({ secret, processes }: Sight): Promise<Check[]> {
-  if (secret === undefined) return [];
+export async function checkSecrets({ secret, processes, homes }: Sight): Promise<Check[]> {
+  // Without accounts a process could say nothing, and would count it as a failure.
+  if (secret === undefined || (homes.get(domains.auth.tableSet) ?? 'none') === 'none') return [];
   const withEdge = processes.filter(({ kind, is_live }) => is_live && kind !== 'worker');
   const found = await Promise.all(
     withEdge.map(async ({ kind, url }) => {

@@ -55,6 +55,7 @@ it('the end of each message is seen, however the bytes come, and no other place'
       let sum = 0;
       expect(ends).toEqual(list.map((message) => (sum += message.length)));
     }),
+    { numRuns: 50 },
   );
 });
 
@@ -92,7 +93,7 @@ it('what is put in stands between messages, whole, in order, and nothing else is
       legacy.destroy();
       client.destroy();
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 });
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { dataCommand } from './commands/data';
+import { doctorCommand } from './commands/doctor';
 import { eventsCommand } from './commands/events';
 import { legacyCommand } from './commands/legacy';
 import { routeCommand } from './commands/route';
@@ -8,7 +9,7 @@ import { statusCommand } from './commands/status';
 import { exitCode, NeedsAttention } from './exit';
 
 /** One line for each command; each is a file in `commands/`. */
-const commands = [statusCommand, routeCommand, dataCommand, legacyCommand, eventsCommand, settingsCommand];
+const commands = [statusCommand, doctorCommand, routeCommand, dataCommand, legacyCommand, eventsCommand, settingsCommand];
 
 /**
  * Run `banyan` with what follows its name. Results go to standard output, everything else to standard error.

@@ -1,10 +1,24 @@
 import type { Database } from '@banyan/platform/database/database';
 import { DatabaseUnavailable } from '@banyan/platform/database/errors';
 import { sql } from '@banyan/platform/database/sql';
+import type { RouteWeights } from '@banyan/platform/dispatch/routes';
 import { InstanceStore } from '@banyan/platform/host/instance.store';
 import type { RouteTable } from '@banyan/platform/host/route-table';
 
 export type Side = 'legacy' | 'own';
+
+/** `fed`: messages may come into it. `open`: none any more, and it was not seen empty. `over`: it was. */
+export type QueueState = 'fed' | 'open' | 'over';
+
+/** Where the taking over of both queues stands while the route of relay has that version and these weights. @throws DatabaseUnavailable */
+export async function queueStates(host: Database, version: number, weights: RouteWeights): Promise<Record<Side, QueueState>> {
+  const seen = await seenEmpty(host);
+  const state = (side: Side): QueueState => {
+    const { route, isFed } = routeTo(side, version, weights);
+    return isFed ? 'fed' : seen.get(side) === route ? 'over' : 'open';
+  };
+  return { legacy: state('legacy'), own: state('own') };
+}
 
 /** How long a "not yet" is believed, in this process. */
 const LOOK_MS = 2_000;
@@ -51,8 +65,7 @@ export class Adoption {
   }
 
   private async look(): Promise<void> {
-    const rows = await this.host.query<{ side: Side; empty_under: string }>(sql`SELECT side, empty_under FROM banyan_host.relay_queues`);
-    for (const { side, empty_under } of rows) this.empty.set(side, empty_under);
+    for (const [side, route] of await seenEmpty(this.host)) this.empty.set(side, route);
   }
 
   private mayLook(side: Side): boolean {
@@ -63,10 +76,18 @@ export class Adoption {
   }
 
   private routeTo(side: Side) {
-    const { remote, local, legacy } = this.routes.routes.weights('relay');
-    const version = this.routes.versionOf('relay');
-    return { version, route: `${version}: ${remote}, ${local}, ${legacy}`, isFed: side === 'legacy' ? legacy > 0 : remote + local > 0 };
+    return routeTo(side, this.routes.versionOf('relay'), this.routes.routes.weights('relay'));
   }
+}
+
+/** The route under which a queue was last seen empty, when nothing could come into it any more. */
+async function seenEmpty(host: Database): Promise<Map<Side, string>> {
+  const rows = await host.query<{ side: Side; empty_under: string }>(sql`SELECT side, empty_under FROM banyan_host.relay_queues`);
+  return new Map(rows.map(({ side, empty_under }) => [side, empty_under]));
+}
+
+function routeTo(side: Side, version: number, { remote, local, legacy }: RouteWeights) {
+  return { version, route: `${version}: ${remote}, ${local}, ${legacy}`, isFed: side === 'legacy' ? legacy > 0 : remote + local > 0 };
 }
 
 function ignoreAway(error: unknown): void {

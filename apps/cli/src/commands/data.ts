@@ -5,7 +5,8 @@ import { DataHomes } from '@banyan/migration/homes/data-homes';
 import type { DataHome } from '@banyan/platform/host/data-home.store';
 import { Argument, Command } from 'commander';
 import { homeReach, settingsHere, withHostDatabase } from '../databases';
-import { print, printJson, table } from '../terminal';
+import { dataHomeTable } from '../tables';
+import { print, printJson } from '../terminal';
 
 interface Options {
   readonly own?: true;
@@ -51,17 +52,7 @@ async function show(homes: DataHomes, names: readonly string[], { json }: Option
       }),
     );
   }
-  print(
-    table(
-      [{ heading: 'TABLE SET' }, { heading: 'HOME' }, { heading: 'DECIDED (UTC)' }, { heading: 'BY' }],
-      lines.map(([name, decision]) => [
-        name,
-        decision?.home ?? 'none',
-        decision?.changed_at.slice(0, 16).replace('T', ' ') ?? '',
-        decision ? `${decision.changed_by}: ${decision.reason}`.replace(/\p{C}+/gu, ' ').slice(0, 120) : 'nobody yet',
-      ]),
-    ),
-  );
+  print(dataHomeTable(lines));
 }
 
 async function decide(homes: DataHomes, names: readonly string[], to: DataHome, { why, json }: Options): Promise<void> {
@@ -74,7 +65,12 @@ async function decide(homes: DataHomes, names: readonly string[], to: DataHome, 
   ];
   print(`The data of ${names.join(', ')} is ${changed ? 'now' : 'already'} ${place}.\n`);
   if (changed && live > 0)
-    print(following < live ? `${following} of ${live} processes work by it so far.\n` : `All ${live} processes work by it.\n`);
+    print(`${worked(following, live)}\n`);
+}
+
+function worked(following: number, live: number): string {
+  if (following < live) return `${following} of ${live} processes work by it so far.`;
+  return live === 1 ? 'The one running process works by it.' : `All ${live} processes work by it.`;
 }
 
 async function watch(homes: DataHomes, version: number): Promise<{ following: number; live: number }> {

@@ -15,7 +15,8 @@ import { reachOf } from '@banyan/platform/host/route-table';
 import { WINDOW_SECONDS } from '@banyan/platform/telemetry/traffic';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { homeReach, settingsHere, withHostDatabase } from '../databases';
-import { print, printJson, table } from '../terminal';
+import { print, printJson } from '../terminal';
+import { routeTable } from '../tables';
 
 interface Options {
   readonly remote?: number;
@@ -26,6 +27,8 @@ interface Options {
   readonly force?: true;
   readonly json?: true;
 }
+
+const LEGEND = `Requests, errors and p95 are of the last ${WINDOW_SECONDS} s, in all processes, as their callers saw them. Times are UTC.`;
 
 /** How long a change is watched until every process follows it; each looks by itself within a second. */
 const WATCH_MS = 3_000;
@@ -50,7 +53,8 @@ export function routeCommand(): Command {
         const homes = new DataHomes(database, settings.ROUTES, await homeReach(settings));
         const service = new RouteService(database, settings.ROUTES, reachOf(settings), { homes, probe: await probeOf(settings) });
         const routes = (await service.list()).filter((route) => !domain || route.domain === domain);
-        if (!isMove || !domain) return options.json ? printJson({ window_seconds: WINDOW_SECONDS, routes }) : print(describe(routes));
+        if (!isMove || !domain)
+          return options.json ? printJson({ window_seconds: WINDOW_SECONDS, routes }) : print(`${routeTable(routes)}\n${LEGEND}\n`);
         await move(service, domain, routes[0]!, options, command);
       });
     });
@@ -131,35 +135,6 @@ function refusal(domain: string, { code, detail, extra = {} }: DomainError): str
   }
   return detail;
 }
-
-const columns = [
-  { heading: 'DOMAIN' },
-  { heading: 'HOME' },
-  { heading: 'SHARE', right: true },
-  { heading: 'INSTANCES', right: true },
-  { heading: 'REQUESTS', right: true },
-  { heading: 'ERRORS', right: true },
-  { heading: 'P95', right: true },
-  { heading: 'LAST CHANGE' },
-];
-
-function describe(routes: readonly DomainRoute[]): string {
-  const rows = routes.flatMap(({ domain, homes, last_change }) => {
-    // A home without share, traffic or anybody there is not worth a line.
-    const shown = HOMES.filter((home) => homes[home].percent > 0 || homes[home].requests > 0 || (homes[home].instances ?? 0) > 0);
-    return shown.map((home, index) => {
-      const { percent, instances, requests, errors, p95_ms } = homes[home];
-      const change =
-        index === 0 && last_change ? `${last_change.at.slice(0, 16).replace('T', ' ')} ${last_change.by}: ${last_change.reason}` : '';
-      const figures = [`${percent}%`, instances === null ? '-' : String(instances), String(requests), String(errors)];
-      return [index === 0 ? domain : '', home, ...figures, p95_ms === null ? '-' : `${p95_ms} ms`, printable(change)];
-    });
-  });
-  return `${table(columns, rows)}\nRequests, errors and p95 are of the last ${WINDOW_SECONDS} s, in all processes, as their callers saw them. Times are UTC.\n`;
-}
-
-/** A reason is anybody's text; a terminal would obey control characters in it. */
-const printable = (text: string): string => text.replace(/\p{C}+/gu, ' ').slice(0, 120);
 
 function percent(text: string): number {
   const match = /^(\d{1,3}(?:\.\d{1,2})?)%?$/.exec(text.trim());

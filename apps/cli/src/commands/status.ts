@@ -1,35 +1,84 @@
+import type { Check } from '@banyan/migration/health/check';
+import { checkServers } from '@banyan/migration/health/servers';
+import { type Saved, SavedStore } from '@banyan/migration/proxy/saved.store';
 import type { DomainRoute } from '@banyan/migration/routes/contract';
 import type { Mismatch, Processes } from '@banyan/migration/routes/processes';
-import { type Saved, SavedStore } from '@banyan/migration/proxy/saved.store';
-import { RouteService } from '@banyan/migration/routes/route.service';
+import { toWeights } from '@banyan/migration/routes/shares';
+import { nextSteps } from '@banyan/migration/status/next-steps';
+import type { Settings } from '@banyan/platform/config/table';
+import type { Database } from '@banyan/platform/database/database';
+import type { StoredDataHome } from '@banyan/platform/host/data-home.store';
 import type { InstanceReport } from '@banyan/platform/host/instance.store';
+import { type QueueState, queueStates, type Side } from '@banyan/relay/adoption';
 import { Command } from 'commander';
 import { settingsHere, withHostDatabase } from '../databases';
 import { NeedsAttention } from '../exit';
+import { see, sightAlone } from '../sight';
+import { dataHomeTable, minute, routeTable } from '../tables';
 import { duration, print, printJson, table } from '../terminal';
 
-/** `banyan status`: who runs, whether they understand each other, and whether every route leads somewhere. */
+/** `banyan status`: one screen of where everything is, whether it is well, and what to do next. */
 export function statusCommand(): Command {
   return new Command('status')
-    .description('show the running processes, their builds, and what needs attention (then the exit status is 3)')
-    .option('--json', 'as JSON: {processes, mismatches, saved_acknowledgements, attention}')
+    .description('show routes, data homes, servers and processes, what needs attention (then the exit status is 3), and what to do next')
+    .option('--json', 'as JSON: {routes, data_homes, health, processes, mismatches, relay_queues, saved_acknowledgements, attention, next}')
     .action(async ({ json }: { json?: true }) => {
       const settings = settingsHere();
-      const attention = await withHostDatabase(settings, async (database) => {
-        const service = new RouteService(database, settings.ROUTES, { remote: true, legacy: true });
-        const [processes, routes, saved] = await Promise.all([service.processes(), service.list(), new SavedStore(database).list()]);
-        const mismatches = processes.mismatches();
-        const sentences = attentionTo(processes, mismatches, routes);
-        if (json) printJson({ processes: processes.all.map(toJson), mismatches, saved_acknowledgements: saved, attention: sentences });
-        else print(describe(processes.all, saved, sentences));
-        return sentences;
-      });
-      if (attention.length > 0)
-        throw new NeedsAttention(attention.length === 1 ? '1 thing needs attention.' : `${attention.length} things need attention.`);
+      const status = await withHostDatabase(settings, (host) => statusOf(settings, host));
+      if (json)
+        printJson({ ...status, data_homes: [...status.data_homes].map(homeToJson), processes: status.processes.map(processToJson) });
+      else print(describe(status));
+      const { length } = status.attention;
+      if (length > 0) throw new NeedsAttention(length === 1 ? '1 thing needs attention.' : `${length} things need attention.`);
     });
 }
 
-function attentionTo(processes: Processes, mismatches: readonly Mismatch[], routes: readonly DomainRoute[]): string[] {
+interface Status {
+  readonly routes: readonly DomainRoute[];
+  readonly data_homes: ReadonlyMap<string, StoredDataHome | undefined>;
+  readonly health: readonly Check[];
+  readonly processes: readonly InstanceReport[];
+  readonly mismatches: readonly Mismatch[];
+  /** Of the monolith's relay and of ours; null where there is no monolith. */
+  readonly relay_queues: Readonly<Record<Side, QueueState>> | null;
+  readonly saved_acknowledgements: readonly Saved[];
+  readonly attention: readonly string[];
+  readonly next: readonly string[];
+}
+
+async function statusOf(settings: Settings, host: Database): Promise<Status> {
+  const { sight, state, processes, decisions } = await see(await sightAlone(settings), host);
+  const { routes } = state;
+  const relay = routes.find(({ domain }) => domain === 'relay')!;
+  const { remote, local, legacy } = relay.homes;
+  const weights = toWeights({ remote: remote.percent, local: local.percent, legacy: legacy.percent });
+  const [{ checks, prepared }, queues, saved] = await Promise.all([
+    checkServers(sight),
+    queueStates(host, relay.last_change?.version ?? 0, weights),
+    new SavedStore(host).list(),
+  ]);
+  const mismatches = processes.mismatches();
+  const hasMonolith = settings.LEGACY_URL !== undefined;
+  const hasLegacyDatabase = settings.LEGACY_DATABASE_URL !== undefined;
+  return {
+    routes,
+    data_homes: decisions,
+    health: checks,
+    processes: processes.all,
+    mismatches,
+    relay_queues: hasMonolith ? queues : null,
+    saved_acknowledgements: saved,
+    attention: attentionTo(processes, mismatches, routes, checks),
+    next: nextSteps({ live: processes.live.length, hasMonolith, hasLegacyDatabase, prepared, homes: sight.homes, routes, queues }),
+  };
+}
+
+function attentionTo(
+  processes: Processes,
+  mismatches: readonly Mismatch[],
+  routes: readonly DomainRoute[],
+  checks: readonly Check[],
+): string[] {
   const silent = processes.all.filter(({ is_live }) => !is_live);
   const deserted = routes.flatMap(({ domain, homes }) =>
     (['remote', 'local'] as const)
@@ -37,6 +86,7 @@ function attentionTo(processes: Processes, mismatches: readonly Mismatch[], rout
       .map((home) => `${homes[home].percent}% of ${domain} go to ${home}, where no live process serves it.`),
   );
   return [
+    ...checks.filter(({ state }) => state !== 'ok').map(({ what, sentence }) => `${what}: ${sentence}`),
     ...(processes.live.length === 0 ? ['No process is running.'] : deserted),
     ...mismatches.map(
       ({ operation, caller_build, callee_build, reason }) =>
@@ -48,13 +98,15 @@ function attentionTo(processes: Processes, mismatches: readonly Mismatch[], rout
 
 const stateOf = ({ is_live, draining }: InstanceReport): string => (!is_live ? 'silent' : draining ? 'draining' : 'live');
 
-function toJson(process: InstanceReport) {
+function processToJson(process: InstanceReport) {
   const { id, kind, build, url, domains, up_seconds, silent_seconds, route_version } = process;
   return { id, kind, build, url, domains, state: stateOf(process), up_seconds, silent_seconds, route_version };
 }
 
-const columns = [
-  { heading: 'KIND' },
+const homeToJson = ([table_set, decision]: [string, StoredDataHome | undefined]) => ({ table_set, home: decision?.home ?? 'none' });
+
+const processColumns = [
+  { heading: 'PROCESS' },
   { heading: 'STATE' },
   { heading: 'UP', right: true },
   { heading: 'BUILD' },
@@ -62,15 +114,36 @@ const columns = [
   { heading: 'SERVES' },
 ];
 
-function describe(processes: readonly InstanceReport[], saved: readonly Saved[], attention: readonly string[]): string {
+function describe({ routes, data_homes, health, processes, relay_queues, saved_acknowledgements, attention, next }: Status): string {
   const rows = processes.map((process) => {
     const { kind, up_seconds, build, url, domains } = process;
     return [kind, stateOf(process), duration(up_seconds), build, url, domains.join(', ') || '-'];
   });
-  const list = rows.length > 0 ? table(columns, rows) : '';
-  const savings = saved.map(
-    ({ operation, count, last_at }) =>
-      `Saved acknowledgements: ${count} of ${operation}, the last at ${last_at.slice(0, 16).replace('T', ' ')} UTC. The monolith confirmed messages that it had not stored.\n`,
-  );
-  return `${list}${savings.length > 0 ? `\n${savings.join('')}` : ''}${attention.length > 0 ? `${list && '\n'}${attention.map((sentence) => `! ${sentence}\n`).join('')}` : '\nAll is well.\n'}`;
+  const blocks = [
+    routeTable(routes),
+    dataHomeTable(data_homes),
+    table(
+      [{ heading: 'SERVER' }, { heading: 'STATE' }, { heading: '' }],
+      health.map(({ what, state, sentence }) => [what, state, sentence]),
+    ),
+    ...(rows.length > 0 ? [table(processColumns, rows)] : []),
+    ...(relay_queues ? [`${queuesInWords(relay_queues)}\n${savedInWords(saved_acknowledgements)}\n`] : []),
+    attention.length > 0 ? attention.map((sentence) => `! ${sentence}\n`).join('') : 'All is well.\n',
+    ...(next.length > 0 ? [next.map((sentence) => `Next: ${sentence}\n`).join('')] : []),
+  ];
+  return blocks.join('\n');
+}
+
+function queuesInWords({ legacy, own }: Readonly<Record<Side, QueueState>>): string {
+  if (legacy === 'fed' && own !== 'fed')
+    return `Relay's queues: the monolith's${own === 'over' ? '' : '; ours is asked too, until it was seen empty'}.`;
+  if (legacy === 'fed') return "Relay's queues: both, as one (the monolith's is adopted).";
+  if (legacy === 'open') return "Relay's queues: ours; the monolith's is adopted until it was seen empty.";
+  return "Relay's queues: ours; the monolith's is over.";
+}
+
+function savedInWords(saved: readonly Saved[]): string {
+  if (saved.length === 0) return 'Saved acknowledgements: none.';
+  const each = saved.map(({ operation, count, last_at }) => `${count} of ${operation}, the last at ${minute(last_at)} UTC`);
+  return `Saved acknowledgements: ${each.join('; ')}. The monolith confirmed messages that it had not stored.`;
 }

@@ -73,6 +73,11 @@ async function report(client: ClientBase): Promise<LegacyReport> {
   };
 }
 
+/** Whether the schemas of new code are there, and of this build. */
+export async function preparedState(client: ClientBase): Promise<LegacyReport['prepared']> {
+  return preparation(client, (await variantOf(client)).variant);
+}
+
 async function variantOf(client: ClientBase): Promise<{ variant: Variant | null; faults: readonly string[] }> {
   try {
     return { variant: await legacyVariant(client), faults: [] };

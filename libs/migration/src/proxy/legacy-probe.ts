@@ -10,10 +10,19 @@ export type Finding = 'alike' | 'other-secret' | 'silent' | 'strange';
 const ANSWER_MS = 3_000;
 
 /** Asks the monolith who somebody is that nobody is, with a token of ours: it says whether it minds the user or the token. */
-export async function probeLegacy(url: string, secret: string): Promise<Finding> {
+export function probeLegacy(url: string, secret: string): Promise<Finding> {
+  return probe(url, '/api/v1/auth/me', secret);
+}
+
+/** The same of a process with an edge, at a path that it never hands on. It is `silent` also while it takes the token and accounts are out of reach. */
+export function probeHost(url: string, secret: string): Promise<Finding> {
+  return probe(url, '/api/v1/admin/routes', secret);
+}
+
+async function probe(url: string, path: string, secret: string): Promise<Finding> {
   const token = jwt.sign({ sub: randomUUID() }, secret, { algorithm: 'HS256', expiresIn: '1h', noTimestamp: true });
   try {
-    const answer = await fetch(new URL('/api/v1/auth/me', url), {
+    const answer = await fetch(new URL(path, url), {
       headers: { authorization: `Bearer ${token}` },
       redirect: 'manual',
       signal: AbortSignal.timeout(ANSWER_MS),

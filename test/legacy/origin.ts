@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** What a server saw of a request. */
 export interface Seen {
@@ -50,6 +51,11 @@ export class Origin {
   /** These bytes and nothing else, then whatever `then` does to the connection. */
   onRaw(path: string, bytes: string, then: (socket: Socket) => void = () => undefined): void {
     this.on(path, (_request, _response, socket) => socket.write(Buffer.from(bytes, 'latin1'), () => then(socket)));
+  }
+
+  /** Whoever wants another protocol. */
+  onUpgrade(handler: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): void {
+    this.server.on('upgrade', handler);
   }
 
   async listen(port: number): Promise<void> {

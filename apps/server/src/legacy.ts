@@ -1,9 +1,27 @@
+import { domains } from '@banyan/domains';
+import { exists } from '@banyan/message/contract';
+import { RelayUnion } from '@banyan/migration/adoption/relay-union';
+import { Revisions } from '@banyan/migration/proxy/revisions';
+import { Adoption } from '@banyan/relay/adoption';
+import { Acknowledgements } from '@banyan/migration/proxy/acknowledgements';
+import { SavedStore } from '@banyan/migration/proxy/saved.store';
+import type { Output } from '@banyan/platform/contract';
+import type { Database } from '@banyan/platform/database/database';
+import type { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
+import type { DataHomeTable } from '@banyan/platform/host/data-home-table';
 import { LegacyHome } from '@banyan/migration/proxy/legacy-home';
 import { type Finding, probeLegacy } from '@banyan/migration/proxy/legacy-probe';
 import { LegacyProxy } from '@banyan/migration/proxy/legacy-proxy';
 import type { Settings } from '@banyan/platform/config/table';
-import type { Routes } from '@banyan/platform/dispatch/routes';
+import type { RouteTable } from '@banyan/platform/host/route-table';
 import type { TokenVerifier } from '@banyan/platform/edge/token';
+import { acceptUpgrades } from '@banyan/platform/edge/upgrades';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import { SocketPassages } from '@banyan/migration/proxy/socket-passages';
+import { WebsocketService } from '@banyan/websocket/websocket.service';
+import type { INestApplicationContext } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 
 /** What a process with an edge has with the monolith. */
@@ -11,25 +29,73 @@ export interface Legacy {
   readonly home: LegacyHome;
   /** Whether it is there and takes our tokens. */
   readonly probe: () => Promise<Finding>;
+  /** Takes sockets, too. */
+  start(app: NestFastifyApplication): void;
+  /** Sockets end, and come again at another host. */
+  drain(): void;
   close(): void;
 }
 
 interface LegacyParts {
   readonly settings: Settings;
   readonly secret: string;
-  readonly routes: Routes;
+  readonly routes: RouteTable;
+  readonly dataHomes: DataHomeTable;
+  readonly host: Database;
+  readonly dispatcher: Dispatcher;
   readonly verifier: TokenVerifier;
   readonly metrics: Metrics;
+  readonly log: Logger;
 }
 
 /** Undefined without LEGACY_URL, and in a process that no client reaches. */
-export function openLegacy({ settings, secret, routes, verifier, metrics }: LegacyParts): Legacy | undefined {
+export function openLegacy({
+  settings,
+  secret,
+  routes,
+  dataHomes,
+  host,
+  dispatcher,
+  verifier,
+  metrics,
+  log,
+}: LegacyParts): Legacy | undefined {
   const { LEGACY_URL, CORS_ORIGINS, SERVE } = settings;
   if (LEGACY_URL === undefined || !SERVE.edge) return undefined;
   const proxy = new LegacyProxy(LEGACY_URL);
+  let app: INestApplicationContext | undefined;
+  const passages = new SocketPassages(() => app!.get(WebsocketService, { strict: false }), log);
+  metrics.gauge('banyan_legacy_sockets', 'Sockets of clients that end in the monolith.', [], () => [{ labels: {}, value: passages.count }]);
+  const saved = new SavedStore(host);
+  const savedTotal = metrics.counter(
+    'banyan_saved_acknowledgements_total',
+    'Messages that the monolith confirmed and had not stored; their senders were told.',
+    ['operation'],
+  );
+  const acknowledgements = new Acknowledgements({
+    isShared: () => dataHomes.of(domains.message.tableSet) === 'legacy',
+    exists: async (messageId) => {
+      const call = { actor: { kind: 'system', name: 'acknowledgements' }, key: messageId } as const;
+      const answer = (await dispatcher.callFromEdge(exists, { message_id: messageId }, call)) as Output<typeof exists>;
+      return answer.exists;
+    },
+    count: (operation, messageId) => {
+      savedTotal.inc({ operation });
+      return saved.count(operation, messageId);
+    },
+    log,
+  });
+  const union = new RelayUnion(dispatcher, new Adoption(host, routes), log);
+  const hasOwnPart = () => dataHomes.of(domains.message.tableSet) !== 'none';
+  const revisions = new Revisions({ acknowledgements, union, hasOwnPart, verifier });
   return {
-    home: new LegacyHome({ proxy, routes, verifier, metrics, origins: CORS_ORIGINS }),
+    home: new LegacyHome({ proxy, passages, revisions, routes: routes.routes, verifier, metrics, origins: CORS_ORIGINS }),
     probe: () => probeLegacy(LEGACY_URL, secret),
+    start: (started) => {
+      app = started;
+      acceptUpgrades(started.getHttpAdapter().getInstance() as unknown as FastifyInstance);
+    },
+    drain: () => passages.end(),
     close: () => proxy.close(),
   };
 }

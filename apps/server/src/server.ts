@@ -31,6 +31,7 @@ import { PlatformModule } from '@banyan/platform/nest/platform.module';
 import { createLogger, type Logger } from '@banyan/platform/telemetry/log';
 import { Metrics } from '@banyan/platform/telemetry/metrics';
 import { NestLogger } from '@banyan/platform/telemetry/nest-logger';
+import { SocketsModule } from '@banyan/websocket/sockets.module';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -91,16 +92,28 @@ export async function startServer(
     const host = { database: storage.host, routes: others.routes };
     const homes = new DataHomes(storage.host, settings.ROUTES, storage.reach);
     const verifier = new TokenVerifier(secret);
-    const legacy = openLegacy({ settings, secret, routes: others.routes.routes, verifier, metrics });
+    const legacy = openLegacy({
+      settings,
+      secret,
+      routes: others.routes,
+      dataHomes: others.dataHomes,
+      host: storage.host,
+      dispatcher,
+      verifier,
+      metrics,
+      log,
+    });
     const app = await createApp(settings, log, legacy?.home, [
       PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts, host }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
+      ...(legacy ? [SocketsModule] : []),
       ...(settings.SERVE.edge
         ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings), { homes, probe: legacy?.probe }))]
         : []),
     ]);
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+    legacy?.start(app);
     let isDraining = false;
     const checks = () =>
       Object.fromEntries([...storage.sources()].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]));
@@ -129,6 +142,7 @@ export async function startServer(
         await others.drain();
         await maintenance.stop();
         await rabbit?.drain();
+        legacy?.drain();
         await closeListener(app);
         legacy?.close();
         await events.stop();

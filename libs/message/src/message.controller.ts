@@ -5,6 +5,7 @@ import {
   type acknowledge,
   type acknowledgeAdopted,
   type conversation,
+  type exists,
   type markRead,
   messageContract,
   type remove,
@@ -47,6 +48,10 @@ export class MessageController implements Handlers<typeof messageContract> {
 
   acknowledge({ message_id }: Input<typeof acknowledge>, { actor, key }: CallContext) {
     return this.deliveries.acknowledge(actor.userId, key, message_id);
+  }
+
+  exists({ message_id }: Input<typeof exists>) {
+    return this.messages.exists(message_id);
   }
 
   acknowledgeAdopted({ message_id, sender_id }: Input<typeof acknowledgeAdopted>, { actor, key }: CallContext) {

@@ -31,6 +31,10 @@ export class MessageService {
     @Client(userContract) private readonly users: ClientOf<typeof userContract>,
   ) {}
 
+  async exists(messageId: string): Promise<{ exists: boolean }> {
+    return { exists: await this.store.exists(messageId) };
+  }
+
   async send(senderId: string, key: string, draft: Input<typeof send>): Promise<Message> {
     if (draft.sender_id !== senderId) throw NotTheSender();
     const { allowed } = await this.users.canMessage({ from: senderId, to: draft.recipient_id }); // may be remote: before the transaction

@@ -66,6 +66,10 @@ export class MessageStore {
     return row;
   }
 
+  async exists(messageId: string): Promise<boolean> {
+    return (await this.database.query(sql`SELECT 1 FROM banyan_message.messages WHERE id = ${messageId}`)).length > 0;
+  }
+
   /** Oldest first. */
   listAll(userId: string, otherId: string): Promise<MessageRow[]> {
     return this.database.query<MessageRow>(sql`

@@ -1,8 +1,6 @@
 import { Module } from '@nestjs/common';
-import { Connections } from './connections';
-import { Presence } from './presence';
+import { SocketsModule } from './sockets.module';
 import { WebsocketController } from './websocket.controller';
-import { WebsocketService } from './websocket.service';
 
-@Module({ controllers: [WebsocketController], providers: [WebsocketService, Connections, Presence] })
+@Module({ imports: [SocketsModule], controllers: [WebsocketController] })
 export class WebsocketModule {}

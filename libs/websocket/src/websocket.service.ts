@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { InjectLog } from '@banyan/platform/nest/inject';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import { type Connection, Connections } from './connections';
 import type { Frame } from './contract';
+import { DistantSockets } from './distant-sockets';
 import { LEASE_MS, Presence } from './presence';
 
 const RENEWAL_MS = LEASE_MS / 5;
@@ -14,16 +16,24 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   constructor(
     private readonly connections: Connections,
     private readonly presence: Presence,
+    private readonly distant: DistantSockets,
     @InjectLog() private readonly log: Logger,
   ) {}
 
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
+    await this.distant.listen((userId, frame) => this.deliver(userId, frame));
     this.renewal = setInterval(() => void this.renew(), RENEWAL_MS).unref();
   }
 
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.renewal);
+    await this.distant.stop();
     await Promise.allSettled([...this.connections.all()].map((connection) => this.close(connection)));
+  }
+
+  /** Says in which process it is, so that the others find it. */
+  newConnectionId(): string {
+    return `${this.distant.processId}.${randomUUID()}`;
   }
 
   async open(connection: Connection): Promise<void> {
@@ -37,10 +47,14 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     return this.presence.leave(connection.userId, connection.connectionId);
   }
 
-  push(userId: string, frame: Frame): { delivered: number } {
-    let delivered = 0;
-    for (const connection of this.connections.of(userId)) if (connection.send(frame)) delivered++;
-    return { delivered };
+  /** To the sockets of this process at once; to those of others as long as the key-value store tells of them. */
+  async push(userId: string, frame: Frame): Promise<{ delivered: number }> {
+    const here = this.deliver(userId, frame);
+    const elsewhere = await this.distant.push(userId, frame).catch((error: unknown) => {
+      this.log.warn({ err: error }, 'pushed only to the sockets of this process');
+      return 0;
+    });
+    return { delivered: here + elsewhere };
   }
 
   async online(userIds: readonly string[]): Promise<{ online: string[] }> {
@@ -50,6 +64,12 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
 
   async onlineCount(): Promise<{ count: number }> {
     return { count: await this.presence.count() };
+  }
+
+  private deliver(userId: string, frame: Frame): number {
+    let delivered = 0;
+    for (const connection of this.connections.of(userId)) if (connection.send(frame)) delivered++;
+    return delivered;
   }
 
   /** A store that is away for a while costs presence, not connections. */

@@ -1,5 +1,6 @@
 import type { DomainRoute } from '@banyan/migration/routes/contract';
 import type { Mismatch, Processes } from '@banyan/migration/routes/processes';
+import { type Saved, SavedStore } from '@banyan/migration/proxy/saved.store';
 import { RouteService } from '@banyan/migration/routes/route.service';
 import type { InstanceReport } from '@banyan/platform/host/instance.store';
 import { Command } from 'commander';
@@ -11,16 +12,16 @@ import { duration, print, printJson, table } from '../terminal';
 export function statusCommand(): Command {
   return new Command('status')
     .description('show the running processes, their builds, and what needs attention (then the exit status is 3)')
-    .option('--json', 'as JSON: {processes, mismatches, attention}')
+    .option('--json', 'as JSON: {processes, mismatches, saved_acknowledgements, attention}')
     .action(async ({ json }: { json?: true }) => {
       const settings = settingsHere();
       const attention = await withHostDatabase(settings, async (database) => {
         const service = new RouteService(database, settings.ROUTES, { remote: true, legacy: true });
-        const [processes, routes] = await Promise.all([service.processes(), service.list()]);
+        const [processes, routes, saved] = await Promise.all([service.processes(), service.list(), new SavedStore(database).list()]);
         const mismatches = processes.mismatches();
         const sentences = attentionTo(processes, mismatches, routes);
-        if (json) printJson({ processes: processes.all.map(toJson), mismatches, attention: sentences });
-        else print(describe(processes.all, sentences));
+        if (json) printJson({ processes: processes.all.map(toJson), mismatches, saved_acknowledgements: saved, attention: sentences });
+        else print(describe(processes.all, saved, sentences));
         return sentences;
       });
       if (attention.length > 0)
@@ -61,11 +62,15 @@ const columns = [
   { heading: 'SERVES' },
 ];
 
-function describe(processes: readonly InstanceReport[], attention: readonly string[]): string {
+function describe(processes: readonly InstanceReport[], saved: readonly Saved[], attention: readonly string[]): string {
   const rows = processes.map((process) => {
     const { kind, up_seconds, build, url, domains } = process;
     return [kind, stateOf(process), duration(up_seconds), build, url, domains.join(', ') || '-'];
   });
   const list = rows.length > 0 ? table(columns, rows) : '';
-  return `${list}${attention.length > 0 ? `${list && '\n'}${attention.map((sentence) => `! ${sentence}\n`).join('')}` : '\nAll is well.\n'}`;
+  const savings = saved.map(
+    ({ operation, count, last_at }) =>
+      `Saved acknowledgements: ${count} of ${operation}, the last at ${last_at.slice(0, 16).replace('T', ' ')} UTC. The monolith confirmed messages that it had not stored.\n`,
+  );
+  return `${list}${savings.length > 0 ? `\n${savings.join('')}` : ''}${attention.length > 0 ? `${list && '\n'}${attention.map((sentence) => `! ${sentence}\n`).join('')}` : '\nAll is well.\n'}`;
 }

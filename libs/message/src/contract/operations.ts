@@ -99,6 +99,14 @@ export const acknowledge = command({
   output: z.object({ found: z.boolean() }),
 });
 
+/** Whether a message is stored, whoever asks: the monolith confirms some that are not. */
+export const exists = query({
+  summary: 'Whether a message is stored.',
+  access: 'internal',
+  input: z.object({ message_id: Uuid }),
+  output: z.object({ exists: z.boolean() }),
+});
+
 /**
  * Note that the caller has acknowledged a message that waited for him in the monolith's memory and not here; from then on it is
  * `settled`. Not found: it was acknowledged before, or is one of ours. Under the same key: the first answer.
@@ -145,6 +153,7 @@ export const messageContract = contract('message', {
   accept,
   pending,
   acknowledge,
+  exists,
   acknowledgeAdopted,
   settled,
   queueStats,

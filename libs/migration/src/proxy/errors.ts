@@ -16,6 +16,12 @@ export const LegacyBusy = domainError('legacy.busy', {
   detail: 'The service is busy at the moment. Try again.',
   retryAfterSeconds: 1,
 });
+/** The monolith confirmed a message, and whether it is stored cannot be told now. */
+export const NotConfirmed = domainError('legacy.not_confirmed', {
+  status: 503,
+  detail: 'It is not certain that the message was stored. Try again.',
+  retryAfterSeconds: 1,
+});
 /** The monolith confirmed a message that it has not stored. */
 export const NotStored = domainError('legacy.not_stored', {
   status: 502,

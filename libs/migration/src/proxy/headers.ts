@@ -31,12 +31,21 @@ const FORWARDED = new Set([
   'x-forwarded-prefix',
 ]);
 
+/** An answer that is looked at must come as it is. */
+const ENCODINGS = new Set(['accept-encoding']);
+const LENGTH = new Set(['content-length']);
+
 /** Name and value in turn, as Node reads and writes them: in order, as they were spelled, repeated ones too. */
 export type RawHeaders = string[];
 
 /** The client's request as the monolith gets it. Its Host stays, since links and redirects are made from it. */
-export function requestHeaders({ method, headers, rawHeaders }: IncomingMessage, forwarded: Forwarded, bodyBytes?: number): RawHeaders {
-  const kept = without(rawHeaders, [HOP_BY_HOP, FORWARDED, namedBy(headers.connection)]);
+export function requestHeaders(
+  { method, headers, rawHeaders }: IncomingMessage,
+  forwarded: Forwarded,
+  { bodyBytes, isUpgrade = false, isRevised = false }: { bodyBytes?: number; isUpgrade?: boolean; isRevised?: boolean } = {},
+): RawHeaders {
+  const kept = without(rawHeaders, [HOP_BY_HOP, FORWARDED, namedBy(headers.connection), ...(isRevised ? [ENCODINGS] : [])]);
+  if (isUpgrade) kept.push('Connection', 'Upgrade', 'Upgrade', headers.upgrade!);
   const isChunked = headers['transfer-encoding'] !== undefined;
   if (isChunked && bodyBytes === undefined) kept.push('Transfer-Encoding', 'chunked');
   else if (isChunked) kept.push('Content-Length', String(bodyBytes));
@@ -48,8 +57,15 @@ export function requestHeaders({ method, headers, rawHeaders }: IncomingMessage,
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
 
 /** The monolith's answer as the client gets it. A redirect to the monolith, or to this host by another scheme, leads to this host. */
-export function answerHeaders({ headers, rawHeaders }: IncomingMessage, { proto, host }: Forwarded, legacyHost: string): RawHeaders {
-  const kept = without(rawHeaders, [HOP_BY_HOP, namedBy(headers.connection)]);
+export function answerHeaders(
+  { headers, rawHeaders }: IncomingMessage,
+  { proto, host }: Forwarded,
+  legacyHost: string,
+  /** If its body is another one than the monolith's. */
+  bodyBytes?: number,
+): RawHeaders {
+  const kept = without(rawHeaders, [HOP_BY_HOP, namedBy(headers.connection), ...(bodyBytes === undefined ? [] : [LENGTH])]);
+  if (bodyBytes !== undefined) kept.push('Content-Length', String(bodyBytes));
   for (let i = 0; i < kept.length; i += 2) {
     if (kept[i]!.toLowerCase() === 'location') kept[i + 1] = relocated(kept[i + 1]!, { proto, host }, legacyHost);
   }

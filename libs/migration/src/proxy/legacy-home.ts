@@ -1,22 +1,26 @@
 import type { DomainError, Operation } from '@banyan/platform/contract';
 import { ALL, type Routes } from '@banyan/platform/dispatch/routes';
 import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
+import { upgradeTo } from '@banyan/platform/edge/upgrades';
 import type { TokenVerifier } from '@banyan/platform/edge/token';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Revisions } from './revisions';
+import { NotStored } from './errors';
 import type { Forwarded } from './headers';
 import { CLIENT_GONE, type LegacyProxy } from './legacy-proxy';
+import type { SocketPassages } from './socket-passages';
 import { subjectOf } from './subject';
 
 export interface LegacyHomeParts {
   readonly proxy: LegacyProxy;
+  readonly passages: SocketPassages;
   readonly routes: Routes;
   readonly verifier: TokenVerifier;
   readonly metrics: Metrics;
   /** Whose pages this server answers itself. */
   readonly origins: readonly string[];
-  /** Looks at an answer of that operation before it is passed on. */
-  readonly inspect?: (operation: Operation) => ((status: number, body: Buffer) => Promise<void>) | undefined;
+  readonly revisions: Revisions;
 }
 
 /** The home `legacy` of clients' requests: what the routes give to it, and whatever Banyan does not know. */
@@ -39,7 +43,8 @@ export class LegacyHome implements Elsewhere {
   }
 
   private async forward(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<void> {
-    const { proxy, inspect } = this.parts;
+    const { proxy, revisions, passages } = this.parts;
+    const upgrade = upgradeTo('websocket', request.raw);
     const started = performance.now();
     const isPreflight = request.method === 'OPTIONS';
     const observe = (outcome: string) => {
@@ -47,18 +52,20 @@ export class LegacyHome implements Elsewhere {
         this.parts.metrics.observeCall(operation.name, 'legacy', outcome, (performance.now() - started) / 1000);
     };
     try {
+      const revise = operation && !isPreflight ? await revisions.of(request, operation) : undefined;
       const status = await proxy.forward({
         request: request.raw,
         response: reply.raw,
         forwarded: forwardedBy(request),
         body: request.earlyBody,
         begin: () => void reply.hijack(),
-        inspect: operation && !isPreflight ? inspect?.(operation) : undefined,
+        upgraded: upgrade && ((...legacy) => passages.join({ request: request.raw, response: reply.raw, upgrade }, ...legacy)),
+        revise,
       });
       if (status === CLIENT_GONE && !reply.sent) reply.hijack();
       observe(status === CLIENT_GONE ? 'client_gone' : status >= 500 ? 'fault' : 'ok');
     } catch (error) {
-      observe((error as DomainError).code === 'legacy.not_stored' ? 'legacy.not_stored' : 'not_served');
+      observe((error as DomainError).code === NotStored.code ? 'fault' : 'not_served');
       // As the monolith does for every answer: a page that could not read the error could not show it.
       reply.header('Access-Control-Allow-Origin', '*');
       throw error;

@@ -1,4 +1,5 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { bringsBody, limitBody } from '@banyan/platform/edge/early-body';
 import { LegacyBusy, LegacySilent, LegacyUnreachable } from './errors';
@@ -21,6 +22,9 @@ export const LIMITS = {
 };
 export type Limits = typeof LIMITS;
 
+/** Sees an answer. @returns what is passed on in its place, undefined for as it is; what it throws is thrown instead of any answer */
+export type Revise = (status: number, body: Buffer) => Promise<Buffer | undefined>;
+
 /** One request of a client and what becomes of it. */
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -30,8 +34,10 @@ export interface Exchange {
   readonly body?: Buffer;
   /** Called once, just before the first byte of the answer is written. */
   readonly begin: () => void;
-  /** Looks at a whole answer before it is passed on. What it throws is thrown instead. */
-  readonly inspect?: (status: number, body: Buffer) => Promise<void>;
+  /** Looks at the whole answer before it is passed on. */
+  readonly revise?: Revise;
+  /** The client asks for another protocol, and this is called when the monolith agrees: `socket` is the monolith's end. */
+  readonly upgraded?: (answer: IncomingMessage, socket: Socket, head: Buffer) => void;
 }
 
 /**
@@ -52,12 +58,12 @@ export class LegacyProxy {
     this.agent = this.url.protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
   }
 
-  /** Resolves with the status when the answer is written, or its connection is gone. @throws LegacyBusy, LegacyUnreachable, LegacySilent, and what `inspect` throws */
+  /** Resolves with the status when the answer is written, or its connection is gone. @throws LegacyBusy, LegacyUnreachable, LegacySilent, and what `revise` throws */
   async forward(exchange: Exchange): Promise<number> {
     if (this.exchanges >= this.limits.inFlight) throw LegacyBusy();
     this.exchanges++;
     try {
-      return await this.attempt(exchange, this.agent).catch((error: unknown) => {
+      return await this.attempt(exchange, exchange.upgraded ? false : this.agent).catch((error: unknown) => {
         if (error instanceof ConnectionWasClosed) return this.attempt(exchange, false);
         throw error;
       });
@@ -84,10 +90,18 @@ export class LegacyProxy {
   }
 
   private attempt(exchange: Exchange, agent: HttpAgent | HttpsAgent | false): Promise<number> {
-    const { request, response, forwarded, body } = exchange;
+    const { request, response, forwarded, body, begin, revise, upgraded } = exchange;
     const hasBody = bringsBody(request);
     return new Promise((resolve, reject) => {
-      const upstream = this.open(request, requestHeaders(request, forwarded, body?.length), agent);
+      const upstream = this.open(
+        request,
+        requestHeaders(request, forwarded, {
+          bodyBytes: body?.length,
+          isUpgrade: upgraded !== undefined,
+          isRevised: revise !== undefined,
+        }),
+        agent,
+      );
       const still = new Stillness((reason) => upstream.destroy(reason));
       const done = (settle: () => void) => {
         still.end();
@@ -125,6 +139,12 @@ export class LegacyProxy {
           },
         );
       });
+      upstream.once('upgrade', (answer, socket, head) => {
+        if (!upgraded) return upstream.destroy(new Error('an upgrade that nobody asked for'));
+        begin();
+        upgraded(answer, socket, head);
+        done(() => resolve(answer.statusCode!));
+      });
       if (body || !hasBody) upstream.end(body);
       else {
         request.on('data', still.moved);
@@ -141,18 +161,18 @@ export class LegacyProxy {
     upstream.destroy();
   }
 
-  private async answer({ response, forwarded, begin, inspect }: Exchange, answer: IncomingMessage, still: Stillness): Promise<number> {
+  private async answer({ response, forwarded, begin, revise }: Exchange, answer: IncomingMessage, still: Stillness): Promise<number> {
     const status = answer.statusCode!;
-    const start = () => {
+    const start = (bodyBytes?: number) => {
       begin();
       response.sendDate = false;
-      response.writeHead(status, answer.statusMessage, answerHeaders(answer, forwarded, this.url.host));
+      response.writeHead(status, answer.statusMessage, answerHeaders(answer, forwarded, this.url.host, bodyBytes));
     };
-    if (inspect) {
+    if (revise) {
       const whole = await this.collect(answer, still);
-      await inspect(status, whole);
-      start();
-      response.end(whole);
+      const revised = await revise(status, whole);
+      start(revised?.length);
+      response.end(revised ?? whole);
       return status;
     }
     start();

@@ -54,6 +54,12 @@ export class Metrics {
     this.traffic.observe(operation, home, outcome, seconds);
   }
 
+  /** A counter of its own; repeated calls with one name count on. */
+  counter(name: string, help: string, labelNames: readonly string[] = []): Counter {
+    const known = this.registry.getSingleMetric(name) as Counter | undefined;
+    return known ?? new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
+  }
+
   /** `route` is the pattern, never the path a client chose. */
   observeHttp(method: string, route: string, status: number): void {
     this.requestCounters.of(method, route, String(status)).inc();

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import type { Operation } from '@banyan/platform/contract';
+import { readEarly } from '@banyan/platform/edge/early-body';
+import { bearerToken, type TokenVerifier } from '@banyan/platform/edge/token';
+import type { FastifyRequest } from 'fastify';
+import type { RelayUnion } from '../adoption/relay-union';
+import type { Acknowledgements } from './acknowledgements';
+import type { Revise } from './legacy-proxy';
+
+export interface RevisionParts {
+  readonly acknowledgements: Acknowledgements;
+  readonly union: Pick<RelayUnion, 'isNeeded' | 'pending' | 'acknowledge'>;
+  /** Whether new code has had a place to put messages into: before that no part of anybody's queue is on our side. */
+  readonly hasOwnPart: () => boolean;
+  readonly verifier: TokenVerifier;
+}
+
+/** The few answers of the monolith that are not passed on as they come: what confirms a message, and what shows or changes a queue. */
+export class Revisions {
+  constructor(private readonly parts: RevisionParts) {}
+
+  /** What is done with the answer to this request; undefined if it is none of ours. */
+  async of(request: FastifyRequest, operation: Operation): Promise<Revise | undefined> {
+    const { union, hasOwnPart, acknowledgements } = this.parts;
+    const concernsQueue = operation.name === 'relay.pending' || operation.name === 'relay.acknowledge';
+    if (!concernsQueue) return acknowledgements.of(operation);
+    if (!hasOwnPart() || !(await union.isNeeded())) return undefined;
+    const userId = await this.userOf(request);
+    if (userId === undefined) return undefined;
+    if (operation.name === 'relay.pending') return revisedJson((body) => union.pending(userId, body));
+    const messageId = await messageIdIn(request);
+    if (messageId === undefined) return undefined;
+    const key = request.headers['idempotency-key'];
+    return revisedJson((body) => union.acknowledge(userId, messageId, typeof key === 'string' ? key : randomUUID(), body));
+  }
+
+  private async userOf({ headers }: FastifyRequest): Promise<string | undefined> {
+    try {
+      return (await this.parts.verifier.verify(bearerToken(headers.authorization))).sub;
+    } catch {
+      return undefined; // the monolith refuses it
+    }
+  }
+}
+
+function revisedJson(revise: (body: unknown) => Promise<unknown>): Revise {
+  return async (status, bytes) => {
+    const body = status === 200 ? parsed(bytes) : undefined;
+    if (body === undefined) return undefined;
+    const revised = await revise(body);
+    return revised === body ? undefined : Buffer.from(JSON.stringify(revised));
+  };
+}
+
+async function messageIdIn(request: FastifyRequest): Promise<string | undefined> {
+  const id = (parsed(await readEarly(request)) as { message_id?: unknown } | null | undefined)?.message_id;
+  return typeof id === 'string' ? id : undefined;
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
+}

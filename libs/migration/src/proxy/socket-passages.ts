@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { normaliseUuid, Uuid } from '@banyan/platform/contract';
+import type { Upgrade } from '@banyan/platform/edge/upgrades';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import type { Connection } from '@banyan/websocket/connections';
+import type { Frame } from '@banyan/websocket/contract';
+import { Passage } from './passage';
+
+/** Where open connections are kept, so that whatever is pushed to a user finds them. */
+export interface OpenSockets {
+  newConnectionId(): string;
+  open(connection: Connection): Promise<void>;
+  close(connection: Connection): Promise<unknown>;
+}
+
+/** So many frames a connection remembers, and sends none of them twice. */
+const REMEMBERED_FRAMES = 4_096;
+const KEEP_ALIVE_MS = 30_000;
+
+/** The clients' sockets that pass through this host to the monolith. Each is registered, so that new code reaches its client too. */
+export class SocketPassages {
+  private readonly passages = new Set<Passage>();
+
+  constructor(
+    private readonly sockets: () => OpenSockets,
+    private readonly log: Logger,
+  ) {}
+
+  get count(): number {
+    return this.passages.size;
+  }
+
+  /** The monolith has accepted: tell the client in its words, and let pass what comes. */
+  join(
+    client: { request: IncomingMessage; response: ServerResponse; upgrade: Upgrade },
+    answer: IncomingMessage,
+    legacy: Socket,
+    head: Buffer,
+  ): void {
+    const { request, response, upgrade } = client;
+    const socket = upgrade.socket as Socket;
+    response.detachSocket(socket);
+    for (const side of [socket, legacy]) side.setTimeout(0).setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
+    const lines = [`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}`];
+    for (let i = 0; i < answer.rawHeaders.length; i += 2) lines.push(`${answer.rawHeaders[i]}: ${answer.rawHeaders[i + 1]}`);
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+    const userId = userOf(request.url);
+    const connection: Connection | undefined =
+      userId === undefined
+        ? undefined
+        : {
+            connectionId: this.sockets().newConnectionId(),
+            userId,
+            send: onceEach((frame) => passage.send(toText(frame))),
+          };
+    const passage = new Passage(socket, legacy, () => {
+      this.passages.delete(passage);
+      if (connection) this.sockets().close(connection).catch(this.ignored);
+    });
+    this.passages.add(passage);
+    passage.start({ client: upgrade.head, legacy: head });
+    if (connection && !socket.destroyed) this.sockets().open(connection).catch(this.ignored);
+  }
+
+  /** This process is stopped: every client is told to come again. */
+  end(): void {
+    for (const passage of this.passages) passage.end();
+  }
+
+  /** The next renewal of leases makes it good. */
+  private readonly ignored = (error: unknown): void => this.log.warn({ err: error }, 'presence of a passed connection not told');
+}
+
+/** `/ws/{user_id}`: the monolith has compared it with the token before it accepted. */
+function userOf(url = ''): string | undefined {
+  const [, id = ''] = /^\/ws\/([^/?]+)\/?(?:\?|$)/.exec(url) ?? [];
+  const userId = normaliseUuid(id);
+  return Uuid.safeParse(userId).success ? userId : undefined;
+}
+
+const toText = ({ type, body }: Frame): string => JSON.stringify({ type, ...body });
+
+/** Of frames with one type and id only the first is sent; the others have been taken already. */
+function onceEach(send: (frame: Frame) => boolean): (frame: Frame) => boolean {
+  const sent = new Set<string>();
+  return (frame) => {
+    const name = `${frame.type}\0${frame.id}`;
+    if (sent.has(name)) return true;
+    if (!send(frame)) return false;
+    sent.add(name);
+    if (sent.size > REMEMBERED_FRAMES) sent.delete(sent.values().next().value!);
+    return true;
+  };
+}

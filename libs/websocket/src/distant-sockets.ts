@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import { InjectKeyValue, InjectLog } from '@banyan/platform/nest/inject';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { Frame } from './contract';
+import { Presence } from './presence';
+
+/** A process that has not answered by then has died or is too busy for its sockets to count as reached. */
+const ANSWER_MS = 500;
+
+const Push = z.object({ id: z.string(), from: z.string(), user_id: z.string(), frame: Frame });
+const Pushed = z.object({ id: z.string(), by: z.string(), delivered: z.int() });
+
+interface Question {
+  readonly waitingFor: Set<string>;
+  delivered: number;
+  done(): void;
+}
+
+/**
+ * The sockets that end in other processes. Presence tells which processes those are; each is asked over a channel of the key-value
+ * store, sends, and answers how many took it. Without an answer nothing is counted: the message waits in its queue all the same.
+ */
+@Injectable()
+export class DistantSockets {
+  /** This process, as connections name it. */
+  readonly processId = randomUUID();
+  private readonly questions = new Map<string, Question>();
+  private readonly unsubscribe: (() => Promise<void>)[] = [];
+
+  constructor(
+    private readonly presence: Presence,
+    @InjectKeyValue() private readonly keyvalue: KeyValue,
+    @InjectLog() private readonly log: Logger,
+  ) {}
+
+  /** @param deliver sends to this process's own sockets and says how many took it */
+  async listen(deliver: (userId: string, frame: Frame) => number): Promise<void> {
+    this.unsubscribe.push(
+      await this.keyvalue.subscribe(`push:${this.processId}`, (text) => {
+        const { id, from, user_id, frame } = Push.parse(JSON.parse(text));
+        const answer = JSON.stringify({ id, by: this.processId, delivered: deliver(user_id, frame) } satisfies z.infer<typeof Pushed>);
+        this.keyvalue.publish(`pushed:${from}`, answer).catch((error: unknown) => this.log.warn({ err: error }, 'a push is not answered'));
+      }),
+      await this.keyvalue.subscribe(`pushed:${this.processId}`, (text) => this.noteAnswer(Pushed.parse(JSON.parse(text)))),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await Promise.allSettled(this.unsubscribe.map((stop) => stop()));
+  }
+
+  /** @throws KeyValueUnavailable */
+  async push(userId: string, frame: Frame): Promise<number> {
+    const processes = new Set((await this.presence.connections(userId)).map(processOf));
+    processes.delete(this.processId);
+    processes.delete(undefined);
+    if (processes.size === 0) return 0;
+    const id = randomUUID();
+    const answered = this.ask(id, processes as Set<string>);
+    const text = JSON.stringify({ id, from: this.processId, user_id: userId, frame } satisfies z.infer<typeof Push>);
+    await Promise.all([...(processes as Set<string>)].map((process) => this.keyvalue.publish(`push:${process}`, text))).catch(
+      (error: unknown) => {
+        this.questions.get(id)?.done();
+        throw error;
+      },
+    );
+    return answered;
+  }
+
+  private ask(id: string, processes: ReadonlySet<string>): Promise<number> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.questions.get(id)?.done(), ANSWER_MS);
+      const question: Question = {
+        waitingFor: new Set(processes),
+        delivered: 0,
+        done: () => {
+          clearTimeout(timer);
+          this.questions.delete(id);
+          resolve(question.delivered);
+        },
+      };
+      this.questions.set(id, question);
+    });
+  }
+
+  private noteAnswer({ id, by, delivered }: z.infer<typeof Pushed>): void {
+    const question = this.questions.get(id);
+    if (!question?.waitingFor.delete(by)) return;
+    question.delivered += delivered;
+    if (question.waitingFor.size === 0) question.done();
+  }
+}
+
+/** Of `<process>.<connection>`. */
+function processOf(connectionId: string): string | undefined {
+  const [process, connection] = connectionId.split('.');
+  return connection === undefined ? undefined : process;
+}

@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import type { Variant } from '@banyan/migration/prepare/kinds';
+import { WebSocket } from 'ws';
+import { caseHooks } from '../legacy-app/hooks';
+import { LegacyProcess } from '../legacy-app/legacy-process';
+import { dropDatabases, freshEnvironment, TEST_SECRET } from '../support/banyan';
+import { banyan } from '../support/cli';
+import { decideHomes, makePrepared } from '../support/legacy-server';
+import { envelope, type Person, register } from '../support/people';
+import { ServerProcess } from '../support/server-process';
+import { until } from '../support/until';
+import recordedCases from './cases.json';
+import { type LegacyDatabase, makeLegacyDatabase } from './legacy-database';
+import { playCases } from './play-cases';
+
+let database: LegacyDatabase;
+let legacy: LegacyProcess;
+let environment: Record<string, string>;
+let host: ServerProcess;
+
+/** A host in front of the stand-in: with nothing but its address, or with its database prepared and decided on. */
+async function start(variant: Variant, { prepared }: { prepared: boolean }): Promise<void> {
+  database = prepared ? await makePrepared(variant) : await makeLegacyDatabase(variant);
+  legacy = await LegacyProcess.start({ databaseUrl: database.url, secret: TEST_SECRET });
+  environment = {
+    ...freshEnvironment({ redis: true }),
+    LEGACY_URL: legacy.url,
+    ...(prepared ? { LEGACY_DATABASE_URL: database.url } : {}),
+  };
+  host = await ServerProcess.start(environment);
+  if (prepared) await decideHomes(environment, 'legacy');
+  if (variant === 'bytea') await fixMediaTable();
+}
+
+async function stop(): Promise<void> {
+  await host?.remove();
+  await legacy?.remove();
+  await dropDatabases(environment);
+  await database?.drop();
+}
+
+/** Uploads work in a database of the migration files only after this. */
+async function fixMediaTable(): Promise<void> {
+  const admin = await register(legacy.url, 'admin');
+  await (await database.connect()).query(`UPDATE users SET role = 'admin' WHERE id = $1`, [admin.id]);
+  await admin.get(`/admin/fix-media-table/${admin.id}`).expect(200);
+}
+
+describe.each([
+  ['text', false],
+  ['bytea', false],
+  ['text', true],
+] as const)('with everything at legacy (%s, its database prepared: %s)', (variant, prepared) => {
+  let outcomes: string[];
+
+  beforeAll(async () => {
+    await start(variant, { prepared });
+    outcomes = await playCases(host.url, recordedCases, { legacy: true, hooks: caseHooks(database.url) });
+  });
+
+  afterAll(stop);
+
+  it('the recorded cases have been judged one by one', () => expect(outcomes).toHaveLength(recordedCases.length));
+
+  it.each(recordedCases.map(({ name }, i) => [name, i] as const))('%s', (_case, i) => {
+    expect(outcomes[i]).toBe('ok');
+  });
+});
+
+describe('beside new code on its database', () => {
+  let ada: Person;
+  let ben: Person;
+
+  beforeAll(async () => {
+    await start('text', { prepared: true });
+    [ada, ben] = [await register(host.url, 'ada'), await register(host.url, 'ben')];
+  });
+
+  afterAll(stop);
+
+  const route = async (...args: string[]) => expect(await banyan(environment, 'route', ...args, '--yes')).toMatchObject({ code: 0 });
+
+  async function connect({ id, token }: Person) {
+    const socket = new WebSocket(`${host.url.replace('http', 'ws')}/ws/${id}?token=${token}`);
+    const frames: { type: string; data?: { id: string } }[] = [];
+    socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString()) as { type: string }));
+    await once(socket, 'open');
+    await until(async () => frames.some(({ type }) => type === 'connection_established'));
+    return {
+      frames,
+      socket,
+      idsOf: (type: string) => frames.filter((frame) => frame.type === type).map((frame) => frame.data?.id),
+      send: (type: string, payload: object) => socket.send(JSON.stringify({ type, payload })),
+      close: async () => {
+        socket.close();
+        await once(socket, 'close');
+      },
+    };
+  }
+
+  it('what legacy confirms and has not stored is not confirmed here, and is counted', async () => {
+    await legacy.failMessageWrites(true);
+    try {
+      for (const [path, draft] of [
+        ['/relay/send', envelope(ben)],
+        ['/messages/send', { ...envelope(ben), sender_id: ada.id }],
+      ] as const) {
+        const { status, body } = await ada.post(path, draft);
+        if (path === '/relay/send') expect(body).toMatchObject({ code: 'legacy.not_stored' });
+        expect(status).toBeGreaterThanOrEqual(500);
+      }
+    } finally {
+      await legacy.failMessageWrites(false);
+    }
+    const said = await banyan(environment, 'status', '--json');
+    expect(JSON.parse(said.out)).toMatchObject({ saved_acknowledgements: [{ operation: 'relay.send', count: 1 }] });
+    expect((await banyan(environment, 'status')).out).toContain('Saved acknowledgements: 1 of relay.send');
+    const { body } = await ada.post('/relay/send', envelope(ben)).expect(200);
+    await ben.post('/relay/acknowledge', { message_id: body.message_id as string }).expect(200);
+  });
+
+  it('messages of either side reach a socket that ends in legacy, on every device, once', async () => {
+    const devices = [await connect(ben), await connect(ben)];
+    const sent: string[] = [];
+    for (const home of ['--local', '--legacy', '--local']) {
+      await route('relay', home, '100%');
+      const { body } = await ada.post('/relay/send', envelope(ben)).expect(200);
+      expect(body.status).toBe('delivered');
+      sent.push(body.message_id as string);
+    }
+    for (const { idsOf } of devices) {
+      await until(async () => idsOf('relay_message').filter((id) => sent.includes(id!)).length === sent.length);
+      expect(idsOf('relay_message').filter((id) => sent.includes(id!))).toEqual(sent);
+    }
+    for (const device of devices) await device.close();
+  });
+
+  it('typing and presence pass', async () => {
+    const [mine, his] = [await connect(ada), await connect(ben)];
+    await until(async () =>
+      mine.frames.some((frame) => frame.type === 'user_online' && (frame as { user_id?: string }).user_id === ben.id),
+    );
+    his.send('typing', { recipient_id: ada.id, is_typing: true });
+    await until(async () => mine.frames.some(({ type }) => type === 'typing'));
+    expect(mine.frames).toContainEqual({ type: 'typing', sender_id: ben.id, is_typing: true });
+    await his.close();
+    await until(async () => mine.frames.some(({ type }) => type === 'user_offline'));
+    await mine.close();
+  });
+
+  it('a queue is one, whichever side serves it: each message once, gone when acknowledged on either', async () => {
+    const eve = await register(host.url, 'eve');
+    const ids: string[] = [];
+    for (const home of ['--legacy', '--local']) {
+      await route('relay', home, '100%');
+      const { body } = await ada.post('/relay/send', envelope(eve)).expect(200);
+      expect(body.status).toBe('queued');
+      ids.push(body.message_id as string);
+    }
+    const pending = async () =>
+      ((await eve.get('/relay/pending').expect(200)).body as { messages: { id: string }[] }).messages.map(({ id }) => id).sort();
+    for (const home of ['--local', '--legacy']) {
+      await route('relay', home, '100%');
+      expect(await pending()).toEqual([...ids].sort());
+    }
+    // At legacy now: what waits on the other side is acknowledged as well.
+    for (const id of [...ids].reverse()) {
+      expect((await eve.post('/relay/acknowledge', { message_id: id }).expect(200)).body).toEqual({
+        success: true,
+        message_id: id,
+        status: 'deleted',
+      });
+    }
+    for (const home of ['--legacy', '--local']) {
+      await route('relay', home, '100%');
+      expect(await pending()).toEqual([]);
+    }
+  });
+
+  it('while legacy is frozen, users of new code do not notice', async () => {
+    for (const domain of ['auth', 'user', 'message', 'relay']) await route(domain, '--local', '100%');
+    legacy.freeze();
+    try {
+      expect((await ada.post('/relay/send', envelope(ben)).expect(200)).body.success).toBe(true);
+      await ada.get('/auth/me').expect(200);
+    } finally {
+      legacy.thaw();
+    }
+  });
+});

@@ -3,7 +3,7 @@
  * different machines or runs say little; ratios within one run do. Some nine minutes; prints Markdown (docs/bench.md). A missed
  * target is said and fails nothing.
  *
- *     npm run bench -- --only send,read     of start, call, carrier, split, send, read
+ *     npm run bench -- --only send,read     of start, call, carrier, split, home, send, read
  *     npm run bench -- --short              a trial: few and short rounds
  *     npm run bench -- --profile FOLDER     a CPU profile of the server there, for Chrome's developer tools
  */
@@ -17,6 +17,7 @@ import { orExplain, prepare } from '../../apps/server/install.mjs';
 import { startServices } from '../support/services.mjs';
 import { BARE_DATABASE, countMessages, fill, people, prepareBare, requestsOf } from './data.mjs';
 import { median, number, printTable, printTarget, quantile } from './figures.mjs';
+import { measureDataHomes } from './data-home.mjs';
 import { ask, startBanyan, startBare, stopAll } from './programs.mjs';
 import { measureReading } from './read.mjs';
 import { measureRemoteCall } from './remote-call.mjs';
@@ -29,7 +30,7 @@ const CALL_TARGET_US = 10;
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: 'string', default: 'start,call,carrier,split,send,read' },
+    only: { type: 'string', default: 'start,call,carrier,split,home,send,read' },
     short: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
@@ -40,6 +41,7 @@ const sizes = options.short
       start: { rounds: 1 },
       carrier: { rounds: 1, seconds: 1, kills: 3 },
       split: { rounds: 1, seconds: 3, flips: 3 },
+      home: { rounds: 2, seconds: 3 },
       send: { rounds: 2, seconds: 4 },
       read: { rounds: 1, seconds: 3 },
     }
@@ -47,6 +49,7 @@ const sizes = options.short
       start: { rounds: 3 },
       carrier: { rounds: 5, seconds: 2, kills: 20 },
       split: { rounds: 6, seconds: 4, flips: 20 },
+      home: { rounds: 6, seconds: 4 },
       send: { rounds: 10, seconds: 5 },
       read: { rounds: 3, seconds: 5 },
     };
@@ -83,7 +86,7 @@ function describeMachine() {
 }
 
 async function onServers(folder) {
-  if (!['call', 'carrier', 'split', 'send', 'read'].some(isWanted)) return;
+  if (!['call', 'carrier', 'split', 'home', 'send', 'read'].some(isWanted)) return;
   const names = ['postgres', 'redis', ...(isWanted('carrier') || isWanted('split') ? ['rabbitmq'] : [])];
   const services = await startServices({ names, fsync: true });
   try {
@@ -101,6 +104,8 @@ async function onServers(folder) {
         sizes.split,
       );
     }
+    if (isWanted('home'))
+      await measureDataHomes(env, { postgres: processOf(services, 'postgres'), cwd: folder, writeRequests: writeInto(folder) }, sizes.home);
     if (isWanted('send') || isWanted('read')) await underLoad(folder, env, processOf(services, 'postgres'));
   } finally {
     await services.stop();

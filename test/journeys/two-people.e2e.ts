@@ -1,6 +1,6 @@
 import { variants } from '@banyan/migration/prepare/kinds';
 import { startTestServer } from '../support/banyan';
-import { startOnLegacy } from '../support/legacy-server';
+import { startOnLegacy, startPlacedOnLegacy } from '../support/legacy-server';
 import { envelope, type Person, register, signIn } from '../support/people';
 import { placements, startPlaced, strayed } from '../support/placements';
 
@@ -19,6 +19,20 @@ describe.each<[string, () => Promise<Started>]>([
     `on the legacy database (${variant})`,
     () => startOnLegacy(variant, { redis: true, twice: true }),
   ]),
+  [
+    'on the legacy database, with all domains remote',
+    async () => {
+      const { deployment, ...started } = await startPlacedOnLegacy('text');
+      return {
+        ...started,
+        strayed: () =>
+          strayed(
+            deployment,
+            placements.find(({ name }) => name === 'all domains remote')!,
+          ),
+      };
+    },
+  ],
   ...placements.map((placement): [string, () => Promise<Started>] => [
     `with ${placement.name}`,
     async () => {

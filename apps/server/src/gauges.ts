@@ -1,7 +1,19 @@
+import type { AdoptedQueue } from '@banyan/relay/adopted-queue';
 import type { Metrics, Sample } from '@banyan/platform/telemetry/metrics';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import type { Pool } from 'pg';
 import type { Storage } from './storage';
+
+/** Of a process that serves relay beside a monolith. */
+export function publishAdoption(metrics: Metrics, queue: AdoptedQueue | undefined): void {
+  if (!queue) return;
+  metrics.gauge(
+    'banyan_adopted_queue_missed',
+    'How often the part of a queue that is in legacy’s memory was missing from an answer, since the start.',
+    [],
+    () => [{ labels: {}, value: queue.missed }],
+  );
+}
 
 /** What is asked when somebody reads the metrics: outboxes and pools of every domain here. */
 export function publishGauges(metrics: Metrics, { databases, sources }: Storage): void {

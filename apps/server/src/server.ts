@@ -31,6 +31,7 @@ import { PlatformModule } from '@banyan/platform/nest/platform.module';
 import { createLogger, type Logger } from '@banyan/platform/telemetry/log';
 import { Metrics } from '@banyan/platform/telemetry/metrics';
 import { NestLogger } from '@banyan/platform/telemetry/nest-logger';
+import { AdoptedQueue } from '@banyan/relay/adopted-queue';
 import { SocketsModule } from '@banyan/websocket/sockets.module';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -39,7 +40,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { CALLER_CHANGED, CallerChanges } from './caller-changes';
 import { contracts, domainTable, edgeContracts } from './domains';
 import { startEvents } from './events';
-import { publishGauges } from './gauges';
+import { publishAdoption, publishGauges } from './gauges';
 import { Maintenance } from './maintenance';
 import { openLegacy } from './legacy';
 import { joinOthers } from './membership';
@@ -119,6 +120,8 @@ export async function startServer(
       Object.fromEntries([...storage.sources()].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]));
     mountProbes(fastify, { checks, isDraining: () => isDraining, metrics });
     publishGauges(metrics, storage);
+    if (settings.SERVE.domains.includes('relay'))
+      publishAdoption(metrics, app.get<AdoptedQueue | undefined>(AdoptedQueue, { strict: false }));
     if (settings.SERVE.edge) await openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue, metrics, log });
     app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
     await app.init();

@@ -20,7 +20,9 @@ export async function fileAnswer(
   const found = await stat(path).catch(() => undefined);
   if (!found) return undefined;
   if (!found.isFile()) throw new Error('RuntimeError: File at path is not a file.');
-  const etag = `"${createHash('md5').update(`${found.mtimeMs / 1000}-${found.size}`).digest('hex')}"`; // prettier-ignore
+  const etag = `"${createHash('md5')
+    .update(`${found.mtimeMs / 1000}-${found.size}`)
+    .digest('hex')}"`;
   const lastModified = found.mtime.toUTCString();
   const all = { ...headers, 'accept-ranges': 'bytes', 'last-modified': lastModified, etag };
   const bytes = await readFile(path);

@@ -63,7 +63,7 @@ function store({ db, faults }: Legacy, senderId: string, payload: Dictionary) {
       encrypted_content: pythonText(encrypted_content),
       encrypted_session_key: encrypted_session_key ? pythonText(encrypted_session_key) : 'default-key',
     });
-    const ids = Array.isArray(media_ids) ? media_ids.map(uuidOf) : [];
+    const ids = Array.isArray(media_ids) ? media_ids.flatMap((typed) => parseUuid(String(typed)) ?? []) : [];
     const linked = await tx.query<Attachment>('UPDATE media_attachments SET message_id = $1 WHERE id = ANY ($2::uuid[]) RETURNING *', [
       message.id,
       ids,

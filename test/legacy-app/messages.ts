@@ -76,7 +76,10 @@ export function messageRoutes(router: Router, { db, faults }: Legacy): void {
       `SELECT * FROM messages WHERE (sender_id = $1 AND recipient_id = $2) OR (sender_id = $2 AND recipient_id = $1) ORDER BY created_at`,
       [user.id, other_user_id],
     );
-    const attachments = await attachmentsOf(db, messages.map(({ id }) => id)); // prettier-ignore
+    const attachments = await attachmentsOf(
+      db,
+      messages.map(({ id }) => id),
+    );
     return messages.map((message) => shown(message, attachments.get(message.id) ?? []));
   });
 

@@ -51,9 +51,14 @@ export async function makeLegacyDatabase(variant: Variant): Promise<LegacyDataba
 
   await onServer(server, `CREATE DATABASE ${name}`);
   const owner = await database.connect();
-  await owner.query(readFileSync(join(__dirname, 'schema.sql'), 'utf8'));
-  if (variant === 'bytea') await owner.query(byMigrationFiles);
+  await createLegacyTables(owner, variant);
   return database;
+}
+
+/** Legacy's tables in an empty database. */
+export async function createLegacyTables(client: Client, variant: Variant): Promise<void> {
+  await client.query(readFileSync(join(__dirname, 'schema.sql'), 'utf8'));
+  if (variant === 'bytea') await client.query(byMigrationFiles);
 }
 
 /** Resolves when the server says that process `pid` waits for a lock of process `by`. Rejects if what `pid` does (`work`) ends without. */

@@ -10,6 +10,12 @@ export interface Attempt {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * How much longer than its deadline an attempt is waited for. Whoever works on it gives up at the deadline and says what he knows, such as
+ * that nothing was executed; a wait that ended in the same moment would not hear it.
+ */
+export const ANSWER_GRACE_MS = 100;
+
 /** What takes a call to where it runs. Arguments and results are JSON, errors keep their codes, an unanswered call says what it knows. */
 export interface Carrier {
   readonly name: string;
@@ -21,7 +27,7 @@ export interface Carrier {
   call(operation: Operation, input: unknown, context: CallContext<Actor>, attempt?: Attempt): Promise<unknown>;
 }
 
-/** Reaches other processes: those that do nothing but serve domains, or the hosts. Its carriers settle each call by the context's deadline. */
+/** Reaches other processes: those that do nothing but serve domains, or the hosts. Its carriers settle each call by the context's deadline and ANSWER_GRACE_MS. */
 export interface RemoteCarrier {
   to(kind: 'worker' | 'host'): Carrier;
 }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Actor, type CallContext, CallTooDeep, type CallOptions, DomainError, type Operation } from '../contract';
 import type { Metrics } from '../telemetry/metrics';
 import { childOf, newTrace } from '../telemetry/trace';
-import type { Attempt, Carrier, RemoteCarrier } from './carrier';
+import { ANSWER_GRACE_MS, type Attempt, type Carrier, type RemoteCarrier } from './carrier';
 import { currentContext, MAX_DEPTH } from './context';
 import { AttemptTimedOut, type Executed, executedBy, isNotServed, mayRepeat, NobodyLeft, toAnswer, Unserved } from './outcome';
 import type { Routes } from './routes';
@@ -123,7 +123,7 @@ export class Dispatcher {
       if (attempt.signal?.aborted) throw new Unserved(operation.name, 'no', 'aborted');
       const call = carrier.call(operation, input, { ...context, deadline }, attempt);
       // A carrier to other processes watches the clock itself, since those may be gone.
-      const answer = await (home === 'local' ? within(deadline, operation.name, call) : call);
+      const answer = await (home === 'local' ? within(deadline + ANSWER_GRACE_MS, operation.name, call) : call);
       this.metrics.observeCall(operation.name, home, 'ok', seconds());
       return answer;
     } catch (error) {

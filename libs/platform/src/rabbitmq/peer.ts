@@ -16,7 +16,7 @@ export interface PendingCall {
   readonly breaker: Breaker;
   readonly bytes: number;
   /** On the clock of `Date.now()`. */
-  readonly deadline: number;
+  readonly answerBy: number;
   /** On the clock of `performance.now()`. */
   readonly since: number;
   readonly signal?: AbortSignal;

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { Channel, ConsumeMessage, Message } from 'amqplib';
 import { type Actor, type CallContext, DomainError, Internal, type Operation } from '../contract';
-import type { Attempt, Carrier, RemoteCarrier } from '../dispatch/carrier';
+import { ANSWER_GRACE_MS, type Attempt, type Carrier, type RemoteCarrier } from '../dispatch/carrier';
 import { AttemptTimedOut, NobodyLeft, Unserved } from '../dispatch/outcome';
 import type { Instance, InstanceDirectory } from '../host/instances';
 import type { Logger } from '../telemetry/log';
@@ -140,11 +140,12 @@ export class RabbitCarrier implements RemoteCarrier {
       const breaker = peer.breaker(operation.domain);
       breaker.begin();
       const since = performance.now();
-      peer.calls.set(id, { resolve, reject, operation: name, breaker, bytes: json.length, deadline, since, signal, onAbort });
+      const answerBy = deadline + ANSWER_GRACE_MS;
+      peer.calls.set(id, { resolve, reject, operation: name, breaker, bytes: json.length, answerBy, since, signal, onAbort });
       peer.lastUsed = since;
       this.pending++;
       this.pendingBytes += json.length;
-      this.alarm.setFor(deadline);
+      this.alarm.setFor(answerBy);
       peer.outgoing.add({ id, json });
     });
   }
@@ -288,9 +289,9 @@ export class RabbitCarrier implements RemoteCarrier {
   private failExpired(now: number): number {
     let next = Infinity;
     for (const peer of this.peers.values()) {
-      for (const [id, { operation, deadline }] of peer.calls) {
-        if (deadline <= now) this.fail(peer, id, new AttemptTimedOut(operation), 'bad');
-        else next = Math.min(next, deadline);
+      for (const [id, { operation, answerBy }] of peer.calls) {
+        if (answerBy <= now) this.fail(peer, id, new AttemptTimedOut(operation), 'bad');
+        else next = Math.min(next, answerBy);
       }
     }
     return next;

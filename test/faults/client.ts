@@ -3,12 +3,14 @@ import type { Answer, History, Invocation, Seen } from './history';
 import { HttpClient, type Outcome } from './http';
 
 /** Twice an operation's `timeoutMs` and 500 ms: what a request's deadline is by contract. */
-const DEADLINE_MS = { send: 4_500, acknowledge: 4_500, pending: 10_500, conversation: 10_500 } as const;
+const DEADLINE_MS = { send: 4_500, acknowledge: 4_500, pending: 10_500, conversation: 10_500, account: 10_500 } as const;
 /** So much later a client stops listening. That it never has to is what is tested; how late an answer came is not. */
 const PATIENCE_MS = 5_000;
 
 export interface Account {
   readonly id: string;
+  readonly email: string;
+  readonly password: string;
   readonly token: string;
 }
 
@@ -40,18 +42,35 @@ export class Tally {
   }
 }
 
+type Asked = Invocation['ask'] | 'account';
+
+interface Request {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly path: string;
+  readonly body?: unknown;
+  /** Of idempotency. */
+  readonly key?: string;
+}
+
 /** A device of a user: one request at a time, each recorded. */
 export class Device {
   private readonly http = new HttpClient();
   private current = 0;
+  private token: string;
 
-  /** @param urls of servers with the same data; the first is asked until it does not take a request, then the next */
+  /**
+   * @param urls of servers with the same data; the first is asked until it does not take a request, then the next
+   * @param mayFallAway a monolith behind them may die: then they answer 502, or 504 for what it was doing, and no key helps there
+   */
   constructor(
     private readonly urls: readonly string[],
     private readonly account: Account,
     private readonly history: History,
     private readonly tally: Tally,
-  ) {}
+    private readonly mayFallAway: boolean = false,
+  ) {
+    this.token = account.token;
+  }
 
   get userId(): string {
     return this.account.id;
@@ -59,47 +78,77 @@ export class Device {
 
   send(to: string, key: string): Promise<Answer> {
     const body = { recipient_id: to, encrypted_content: key, encrypted_session_key: 'k' };
-    return this.ask({ ask: 'send', user: this.userId, to, key }, 'POST', '/relay/send', { body, key });
+    return this.ask({ ask: 'send', user: this.userId, to, key }, { method: 'POST', path: '/relay/send', body, key });
   }
 
   pending(): Promise<Answer> {
-    return this.ask({ ask: 'pending', user: this.userId }, 'GET', '/relay/pending');
+    return this.ask({ ask: 'pending', user: this.userId }, { method: 'GET', path: '/relay/pending' });
   }
 
   acknowledge(id: string): Promise<Answer> {
-    return this.ask({ ask: 'acknowledge', user: this.userId, id }, 'POST', '/relay/acknowledge', { body: { message_id: id } });
+    const body = { message_id: id };
+    return this.ask({ ask: 'acknowledge', user: this.userId, id }, { method: 'POST', path: '/relay/acknowledge', body });
   }
 
   conversation(other: string): Promise<Answer> {
-    return this.ask({ ask: 'conversation', user: this.userId, other }, 'GET', `/messages/conversation/${other}`);
+    return this.ask({ ask: 'conversation', user: this.userId, other }, { method: 'GET', path: `/messages/conversation/${other}` });
+  }
+
+  /** From then on with the token that it gets. @returns whether it was answered */
+  async signIn(): Promise<boolean> {
+    const { email, password } = this.account;
+    const body = await this.served({ method: 'POST', path: '/auth/login', body: { email, password } });
+    if (!body) return false;
+    this.token = body['access_token'] as string;
+    const me = await this.served({ method: 'GET', path: '/auth/me' });
+    if (me && me['id'] !== this.userId) this.tally.complaints.push(`signed in as ${this.userId}, and is ${String(me['id'])}`);
+    return me !== undefined;
+  }
+
+  /** Replaces what only this device writes, and reads it back. @returns whether all of it was answered */
+  async replaceKeys(text: string): Promise<boolean> {
+    const stored = [
+      await this.served({ method: 'PUT', path: '/auth/public-key', body: { public_key: text } }),
+      await this.served({ method: 'POST', path: '/users/me/key-backup', body: { encrypted_private_key: text } }),
+    ];
+    const shown = await this.served({ method: 'GET', path: `/users/${this.userId}` });
+    const kept = await this.served({ method: 'GET', path: '/users/me/key-backup' });
+    const read = [shown?.['public_key'], kept?.['encrypted_private_key']];
+    stored.forEach((answer, i) => {
+      if (answer && read[i] !== undefined && read[i] !== text) this.tally.complaints.push(`wrote ${text}, and reads ${String(read[i])}`);
+    });
+    return [...stored, shown, kept].every((answer) => answer !== undefined);
   }
 
   close(): void {
     this.http.close();
   }
 
-  private ask(
-    asked: Invocation,
-    method: 'GET' | 'POST',
-    path: string,
-    { body, key }: { body?: unknown; key?: string } = {},
-  ): Promise<Answer> {
-    return this.history.record(asked, async () => {
-      const outcome = await this.http.ask({
-        method,
-        url: `${this.urls[this.current]}/api/v1${path}`,
-        headers: { authorization: `Bearer ${this.account.token}`, ...(key ? { 'idempotency-key': key } : {}) },
-        body,
-        patienceMs: DEADLINE_MS[asked.ask] + PATIENCE_MS,
-      });
-      this.note(asked, outcome);
-      if ('lost' in outcome) this.current = (this.current + 1) % this.urls.length;
-      return answerOf(asked, outcome);
+  private ask(asked: Invocation, request: Request): Promise<Answer> {
+    return this.history.record(asked, async () => answerOf(asked, await this.exchange(asked.ask, request)));
+  }
+
+  /** What is not part of the history. @returns the body of an answer with status 200 */
+  private async served(request: Request): Promise<Record<string, unknown> | undefined> {
+    const outcome = await this.exchange('account', request);
+    return 'status' in outcome && outcome.status === 200 ? (outcome.body as Record<string, unknown>) : undefined;
+  }
+
+  private async exchange(asked: Asked, { method, path, body, key }: Request): Promise<Outcome> {
+    const outcome = await this.http.ask({
+      method,
+      url: `${this.urls[this.current]}/api/v1${path}`,
+      headers: { authorization: `Bearer ${this.token}`, ...(key ? { 'idempotency-key': key } : {}) },
+      body,
+      patienceMs: DEADLINE_MS[asked] + PATIENCE_MS,
     });
+    this.note(asked, outcome);
+    if ('lost' in outcome) this.current = (this.current + 1) % this.urls.length;
+    return outcome;
   }
 
   /** Counts it, and holds it to the promised form: 503 to come back, 504 for what may have happened, nothing else. */
-  private note({ ask }: Invocation, outcome: Outcome): void {
+  private note(ask: Asked, outcome: Outcome): void {
     if ('lost' in outcome) {
       this.tally.count(`${ask} ${outcome.lost}${outcome.accepted ? ' accepted' : ''}`);
       if (outcome.lost === 'SILENCE') this.tally.complaints.push(`${ask}: no answer long after its deadline`);
@@ -108,6 +157,7 @@ export class Device {
     const { status, headers, body } = outcome;
     this.tally.count(`${ask} ${status}`);
     if (status === 200) return;
+    if (this.mayFallAway && (status === 502 || status === 504)) return;
     const isRead = ask === 'pending' || ask === 'conversation';
     const complain = (text: string) => this.tally.complaints.push(`${ask}: ${status} ${text} ${JSON.stringify(body)}`);
     if (status !== 503 && (status !== 504 || isRead)) complain('should not happen');
@@ -160,12 +210,13 @@ export async function register(baseUrl: string, count: number): Promise<Account[
 }
 
 async function registerOne(baseUrl: string, name: string, password: string): Promise<Account> {
+  const email = `${name}@example.com`;
   const response = await fetch(`${baseUrl}/api/v1/auth/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ email: `${name}@example.com`, username: name, password }),
+    body: JSON.stringify({ email, username: name, password }),
   });
   if (!response.ok) throw new Error(`registration answered ${response.status}: ${await response.text()}`);
   const { access_token, user } = (await response.json()) as { access_token: string; user: { id: string } };
-  return { id: user.id, token: access_token };
+  return { id: user.id, email, password, token: access_token };
 }

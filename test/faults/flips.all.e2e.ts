@@ -74,7 +74,7 @@ describe('two hosts and the workers of every domain, under load', () => {
       const move = async () => {
         const domain = random.of(domainNames);
         moved.add(domain);
-        await deployment!.route(domain, random.of([0, 0.25, 0.5, 0.75, 1]));
+        await deployment!.route(domain, { remote: random.of([0, 0.25, 0.5, 0.75, 1]) });
       };
       const worker = () => random.of(deployment!.workers).process;
       const kill = () => end(worker(), (process) => process.kill());

@@ -4,6 +4,12 @@ import { type Account, Device, register, Tally } from './client';
 import { type Answer, History } from './history';
 import { Random } from './random';
 
+/**
+ * `steady`: as it does not know keys of idempotency, a send that it may have executed is not repeated. Users also sign in again and
+ * replace their keys now and then, and whoever wrote something reads it back at once. `mortal`: likewise, and it may die.
+ */
+type MonolithLoad = 'none' | 'steady' | 'mortal';
+
 export interface LoadOptions {
   readonly baseUrl: string;
   /** Further servers of the same data: half of the devices begin there, and each changes over when its own does not take its request. */
@@ -15,6 +21,8 @@ export interface LoadOptions {
   readonly steps?: number;
   /** After each step of a device, on average; none by default. */
   readonly pauseMs?: number;
+  /** A monolith serves a part of the users. */
+  readonly monolith?: MonolithLoad;
   /** Repeats what clients do, though not when the server answers. From the environment, FAULTS_SEED, or chance. */
   readonly seed?: number;
 }
@@ -60,9 +68,10 @@ export class Load {
     conversations = 80,
     steps = 12,
     pauseMs = 0,
+    monolith = 'none',
     seed = chosenSeed(),
   }: LoadOptions): Promise<Load> {
-    return new Load(await register(baseUrl, users), { baseUrl, otherUrls, users, conversations, steps, pauseMs, seed });
+    return new Load(await register(baseUrl, users), { baseUrl, otherUrls, users, conversations, steps, pauseMs, monolith, seed });
   }
 
   start(): void {
@@ -123,10 +132,18 @@ export class Load {
     for (let n = 0; n < this.options.steps && !this.isStopped; n++) {
       const to = random.of(this.partners.get(device.userId) ?? []);
       const key = `${device.userId}-${n}`;
-      if (random.chance(0.2)) await device.send(to, key);
+      if (this.options.monolith !== 'none') await this.writeAndReadBack(device, random, to, key);
+      else if (random.chance(0.2)) await device.send(to, key);
       else await this.insist(() => device.send(to, key));
       await this.step(random);
     }
+  }
+
+  private async writeAndReadBack(device: Device, random: Random, to: string, key: string): Promise<void> {
+    if (random.chance(0.1)) await device.signIn();
+    if (random.chance(0.1)) await device.replaceKeys(key);
+    const answer = await this.insist(() => device.send(to, key), ['refused']);
+    if (answer.told === 'accepted') await this.insist(() => device.conversation(to));
   }
 
   private async read(device: Device, random: Random): Promise<void> {
@@ -144,11 +161,11 @@ export class Load {
     for (const { id } of answer.messages) if (random.chance(0.7)) await this.insist(() => device.acknowledge(id));
   }
 
-  private async insist(ask: () => Promise<Answer>): Promise<Answer> {
+  private async insist(ask: () => Promise<Answer>, again: readonly Answer['told'][] = ['refused', 'unknown']): Promise<Answer> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const answer = await ask();
       this.stir();
-      if (answer.told !== 'refused' && answer.told !== 'unknown') return answer;
+      if (!again.includes(answer.told)) return answer;
       const [complaint] = this.tally.complaints;
       if (complaint) throw new Error(`${complaint}; ${this}`);
       await pause(150 + 100 * Math.random());
@@ -157,10 +174,10 @@ export class Load {
   }
 
   private device(account: Account): Device {
-    const { baseUrl, otherUrls } = this.options;
+    const { baseUrl, otherUrls, monolith } = this.options;
     const urls = [baseUrl, ...otherUrls];
     const first = this.devices.length % urls.length;
-    const device = new Device([...urls.slice(first), ...urls.slice(0, first)], account, this.history, this.tally);
+    const device = new Device([...urls.slice(first), ...urls.slice(0, first)], account, this.history, this.tally, monolith === 'mortal');
     this.devices.push(device);
     return device;
   }

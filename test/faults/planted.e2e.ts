@@ -146,7 +146,7 @@ describe('the history checker, on a host and a worker with a planted bug', () =>
       load.start();
       for (let flip = 0; flip < 12; flip++) {
         await load.further(25);
-        await deployment.route('message', flip % 2);
+        await deployment.route('message', { remote: flip % 2 });
         if (flip % 2 === 0) loser.onFlip(); // back from the worker
       }
       await load.further(25);

@@ -22,9 +22,8 @@ const byMigrationFiles = `
   CREATE TABLE alembic_version (version_num varchar(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY);
   INSERT INTO alembic_version VALUES ('add_user_key_backup');`;
 
-/** `TEST_LEGACY_DATABASE_URL` is a superuser's on a PostgreSQL 15. */
-export async function makeLegacyDatabase(variant: Variant): Promise<LegacyDatabase> {
-  const server = process.env.TEST_LEGACY_DATABASE_URL;
+/** @param server a superuser's URL on a PostgreSQL 15: `TEST_LEGACY_DATABASE_URL`, or one of the test's own */
+export async function makeLegacyDatabase(variant: Variant, server = process.env.TEST_LEGACY_DATABASE_URL): Promise<LegacyDatabase> {
   if (!server) throw new Error('TEST_LEGACY_DATABASE_URL is not set: it has to be the URL of a superuser on a PostgreSQL 15');
   const name = `legacy_${randomUUID().replaceAll('-', '')}`;
   const url = new URL(server);

@@ -1,27 +1,52 @@
 import { randomBytes } from 'node:crypto';
-import { domainNames, type DomainName } from '@banyan/domains';
+import { domainNames, type DomainName, tableSets } from '@banyan/domains';
+import { DataHomes } from '@banyan/migration/homes/data-homes';
+import type { Variant } from '@banyan/migration/prepare/kinds';
+import { probeLegacy } from '@banyan/migration/proxy/legacy-probe';
 import { RouteService } from '@banyan/migration/routes/route.service';
-import { type DatabaseName, settingOf } from '@banyan/platform/config/databases';
+import { type DatabaseName, databaseUrl, settingOf } from '@banyan/platform/config/databases';
 import { loadSettings } from '@banyan/platform/config/settings';
 import type { Settings } from '@banyan/platform/config/table';
 import { Database } from '@banyan/platform/database/database';
 import { openDataSource } from '@banyan/platform/database/data-source';
 import { reachOf } from '@banyan/platform/host/route-table';
 import type { DataSource } from 'typeorm';
-import { ServerProcess } from './server-process';
-import { dropDatabases, freshEnvironment } from './banyan';
+import type { LegacyDatabase } from '../legacy/legacy-database';
+import { LegacyProcess } from '../legacy-app/legacy-process';
+import { dropDatabases, freshEnvironment, TEST_SECRET } from './banyan';
+import { decideHomes, makePrepared } from './legacy-server';
 import { createTestBroker, type TestBroker } from './rabbitmq';
+import { ServerProcess } from './server-process';
 import { until } from './until';
 
 export interface DeploymentOptions {
   readonly hosts?: number;
   /** How many workers of each domain; none of those that are not named. */
-  readonly workers: Readonly<Partial<Record<DomainName, number>>>;
+  readonly workers?: Readonly<Partial<Record<DomainName, number>>>;
+  /** The hosts stand before a legacy system, which serves everything at first; its database is everybody's. `remote` means nothing then. */
+  readonly legacy?: LegacyPlan;
   /** The part of each domain's work that workers do at first, 0 to 1; 0 if it is not named. */
   readonly remote?: Readonly<Partial<Record<DomainName, number>>>;
   readonly environment?: Readonly<Record<string, string>>;
   /** A broker of the test's own, which it may kill; else a virtual host of the one that all tests share. */
   readonly amqpUrl?: string;
+}
+
+interface LegacyPlan {
+  readonly variant: Variant;
+  /** Of a superuser, on a PostgreSQL of the test's own, which it may kill; else the one that all tests share. */
+  readonly postgres?: string;
+}
+
+/** Parts of a domain's work, 0 to 1; what they leave is done by the hosts. */
+export interface Parts {
+  readonly remote?: number;
+  readonly legacy?: number;
+}
+
+interface LegacySystem {
+  readonly process: LegacyProcess;
+  readonly database: LegacyDatabase;
 }
 
 /** Hosts and workers, each a process of its own, on databases and a virtual host of their own. */
@@ -33,11 +58,15 @@ export class Deployment {
   private constructor(
     readonly environment: Readonly<Record<string, string>>,
     private readonly broker: TestBroker | undefined,
+    private readonly system: LegacySystem | undefined,
   ) {}
 
   /** Resolves when all are ready and each knows all others. Workers come first, so that no request finds them missing. */
-  static async start({ hosts = 1, workers, remote = {}, environment = {}, amqpUrl }: DeploymentOptions): Promise<Deployment> {
-    const broker = amqpUrl ? undefined : await createTestBroker();
+  static async start(options: DeploymentOptions): Promise<Deployment> {
+    const { hosts = 1, workers = {}, remote = {}, environment = {}, amqpUrl, legacy } = options;
+    const isAlone = legacy !== undefined && Object.keys(workers).length === 0;
+    const broker = amqpUrl || isAlone ? undefined : await createTestBroker();
+    const system = legacy && (await startLegacy(legacy));
     const routes = domainNames.map((domain) => {
       const share = (remote[domain] ?? 0) * 100;
       return `${domain}=remote:${share}%,local:${100 - share}%`;
@@ -46,12 +75,12 @@ export class Deployment {
       {
         ...freshEnvironment({ redis: true }),
         LOG_LEVEL: 'warn',
-        AMQP_URL: amqpUrl ?? broker!.url,
-        CARRIER_KEY: randomBytes(32).toString('hex'),
-        ROUTES: routes.join(' '),
+        ...(isAlone ? {} : { AMQP_URL: amqpUrl ?? broker!.url, CARRIER_KEY: randomBytes(32).toString('hex') }),
+        ...(system ? { LEGACY_URL: system.process.url, LEGACY_DATABASE_URL: system.database.url } : { ROUTES: routes.join(' ') }),
         ...environment,
       },
       broker,
+      system,
     );
     try {
       await deployment.startAll(hosts, workers);
@@ -70,17 +99,29 @@ export class Deployment {
     return [...this.hosts, ...this.workers.map(({ process }) => process)];
   }
 
-  /** Move a part of a domain's work (0 to 1) to its workers, as an operator does; resolves when it is decided. @returns its version */
-  async route(domain: DomainName, share: number): Promise<number> {
-    const remote = Math.round(share * 100);
-    const to = { remote, local: 100 - remote, legacy: 0 };
+  get legacy(): LegacyProcess {
+    return this.system!.process;
+  }
+
+  /** Move parts of a domain's work, as an operator does; resolves when it is decided. @returns its version */
+  async route(domain: DomainName, parts: Parts): Promise<number> {
+    const [remote, legacy] = [percent(parts.remote), percent(parts.legacy)];
+    const to = { remote, local: 100 - remote - legacy, legacy };
     const { version } = await this.operator.routes.change({ domain, to, by: 'test', why: 'a flip', force: true });
     return version;
   }
 
-  /** Where a database of it is, as the superuser. */
+  /** Resolves when every process that runs works by that change of a route. */
+  async followed(version: number): Promise<void> {
+    await until(async () => {
+      const { following, live } = await this.operator.routes.followers(version);
+      return live > 0 && following === live;
+    });
+  }
+
+  /** Where a database of it is, as the superuser; that of the legacy system if there is one. */
   databaseUrl(name: DatabaseName): string {
-    return this.environment[settingOf(name)]!;
+    return this.system?.database.url ?? this.environment[settingOf(name)]!;
   }
 
   /** How often each place (local, remote, host) was asked for operations of a domain by the hosts that run. */
@@ -98,11 +139,13 @@ export class Deployment {
   async remove(): Promise<void> {
     await Promise.all(this.processes.map((process) => process.remove()));
     await this.connected?.close();
+    await this.system?.process.remove();
     await dropDatabases(this.environment);
+    await this.system?.database.drop();
     await this.broker?.drop();
   }
 
-  private async startAll(hosts: number, workers: DeploymentOptions['workers']): Promise<void> {
+  private async startAll(hosts: number, workers: NonNullable<DeploymentOptions['workers']>): Promise<void> {
     const wanted = domainNames.flatMap((domain) => Array.from({ length: workers[domain] ?? 0 }, () => domain));
     await Promise.all(
       wanted.map(async (domain) => {
@@ -112,6 +155,8 @@ export class Deployment {
     );
     for (let n = 0; n < hosts; n++) this.hosts.push(await ServerProcess.start({ ...this.environment, SERVE: 'all' }));
     this.connected = await Operator.connect(this.environment);
+    if (this.system) await decideHomes(this.environment, 'legacy');
+    for (const { url } of this.processes) await dataFound(url);
     await this.settled();
   }
 
@@ -120,15 +165,32 @@ export class Deployment {
     return this.connected;
   }
 
-  /** Resolves when every process that runs can be called. */
+  /** Resolves when every process that runs is known, and can be called if there is a broker. */
   async settled(): Promise<void> {
     const running = this.processes.filter(({ isRunning }) => isRunning).map(({ url }) => url);
     await until(async () => {
       const { all } = await this.operator.routes.processes();
-      return running.every((url) => all.some((process) => process.url === url && process.is_live && process.queue !== ''));
+      return running.every((url) =>
+        all.some((process) => process.url === url && process.is_live && (process.queue !== '' || !this.environment['AMQP_URL'])),
+      );
     });
   }
 }
+
+/** Resolves when a process works on the data of every table set. */
+export async function dataFound(url: string): Promise<void> {
+  await until(async () => {
+    const { parts } = (await (await fetch(`${url}/readyz`)).json()) as { parts: Record<string, string> };
+    return Object.keys(parts).length === tableSets.length;
+  });
+}
+
+async function startLegacy({ variant, postgres }: LegacyPlan): Promise<LegacySystem> {
+  const database = await makePrepared(variant, postgres);
+  return { database, process: await LegacyProcess.start({ databaseUrl: database.url, secret: TEST_SECRET }) };
+}
+
+const percent = (part = 0): number => Math.round(part * 100);
 
 /** What an operator has: routes and instances, past every process. */
 class Operator {
@@ -138,7 +200,17 @@ class Operator {
     private readonly source: DataSource,
     settings: Settings,
   ) {
-    this.routes = new RouteService(new Database(() => source), settings.ROUTES, reachOf(settings));
+    const host = new Database(() => source);
+    const { LEGACY_URL, LEGACY_DATABASE_URL } = settings;
+    const reach = {
+      legacy: LEGACY_URL !== undefined,
+      legacyDatabaseUrl: LEGACY_DATABASE_URL,
+      ownUrl: (name: DatabaseName) => databaseUrl(settings, name),
+    };
+    this.routes = new RouteService(host, settings.ROUTES, reachOf(settings), {
+      homes: new DataHomes(host, settings.ROUTES, reach),
+      probe: LEGACY_URL === undefined ? undefined : () => probeLegacy(LEGACY_URL, TEST_SECRET),
+    });
   }
 
   static async connect(environment: Readonly<Record<string, string>>): Promise<Operator> {

@@ -17,9 +17,9 @@ export interface ServerOnLegacy {
   close(): Promise<void>;
 }
 
-/** A legacy database as `banyan legacy prepare` leaves it. */
-export async function makePrepared(variant: Variant): Promise<LegacyDatabase> {
-  const legacy = await makeLegacyDatabase(variant);
+/** A legacy database as `banyan legacy prepare` leaves it. @param postgres where, if not on the one that all tests share */
+export async function makePrepared(variant: Variant, postgres?: string): Promise<LegacyDatabase> {
+  const legacy = await makeLegacyDatabase(variant, postgres);
   await prepareLegacy(await legacy.connect());
   await makeSideTables(legacy.url);
   return legacy;

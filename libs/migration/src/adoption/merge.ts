@@ -18,7 +18,8 @@ export function idsOf(body: unknown): string[] {
 
 /**
  * Legacy's answer to `GET /relay/pending` with what waits on our side: legacy's messages as they are, without those that are settled,
- * then ours, each id once. An answer of another shape comes back as it is.
+ * and ours, each id once, the oldest first: somebody whose own route moved has sent to both sides in turn. An answer of another shape
+ * comes back as it is.
  */
 export function mergePending(body: unknown, { messages, settled }: OwnQueue): unknown {
   const { data } = Pending.safeParse(body);
@@ -26,11 +27,19 @@ export function mergePending(body: unknown, { messages, settled }: OwnQueue): un
   const gone = new Set(settled);
   const theirs = data.messages.filter((message) => !gone.has(idOf(message) ?? ''));
   const seen = new Set(theirs.map(idOf));
-  const all = [...theirs, ...messages.filter(({ id }) => !seen.has(id))];
+  const ours = messages.filter(({ id }) => !seen.has(id));
+  const all = [...theirs, ...ours];
+  if (theirs.length > 0 && ours.length > 0) all.sort((a, b) => (sentAt(a) < sentAt(b) ? -1 : sentAt(a) > sentAt(b) ? 1 : 0));
   return { ...(body as object), count: all.length, messages: all };
 }
 
 function idOf(message: unknown): string | undefined {
   const id = (message as { id?: unknown } | null)?.id;
   return typeof id === 'string' ? id : undefined;
+}
+
+/** As text that sorts by time: legacy's instants end in `+00:00` and ours in `Z`, and a whole second has no fraction there. */
+function sentAt(message: unknown): string {
+  const at = (message as { created_at?: unknown } | null)?.created_at;
+  return typeof at === 'string' ? at.replace(/(?:\+00:00|Z)$/, '') : '';
 }

@@ -1,0 +1,92 @@
+import type { DomainName } from '@banyan/domains';
+import { type Variant, variants } from '@banyan/migration/prepare/kinds';
+import { playCases } from '../legacy/play-cases';
+import { servedCases } from '../legacy/sections';
+import { Deployment } from '../support/deployment';
+import { Load } from './load';
+import { clean, verdict } from './scene';
+import { eventsSettled } from './settled';
+
+jest.setTimeout(600_000);
+
+/** With TEST_MATRIX=all as many users as the load is meant for; else what a busy machine does in a minute. */
+const isFull = process.env['TEST_MATRIX'] === 'all';
+const sizeOf = (name: string, full: number, small: number) => Number(process.env[`WEIGHTS_${name}`] ?? (isFull ? full : small));
+const USERS = sizeOf('USERS', 50, 10);
+const HOSTS = sizeOf('HOSTS', 2, 2);
+/** Steps of the load between one move and the next. */
+const STEPS = sizeOf('STEPS', 200, 30);
+const PAUSE_MS = sizeOf('PAUSE_MS', 1_000, 200);
+
+/** What new code does of it, one after the other; the rest is legacy's. */
+const WAY = [0.1, 0.25, 0.5, 1, 0];
+const DOMAINS = ['relay', 'auth', 'user', 'message'] as const;
+const ALONE = DOMAINS.map((domain) => [domain]);
+/** Which domains are moved together, one after the other. */
+const TOURS: Readonly<Record<Variant, readonly (readonly DomainName[])[]>> = isFull
+  ? { text: [...ALONE, DOMAINS], bytea: [...ALONE, DOMAINS] }
+  : { text: ALONE, bytea: [DOMAINS] };
+
+let deployment: Deployment | undefined;
+
+beforeEach(() => {
+  deployment = undefined;
+});
+
+afterEach(() => deployment?.remove());
+
+/** Moves all of these, one right after the other. @returns the version of the last move */
+async function moveTo(domains: readonly DomainName[], ours: number): Promise<number> {
+  let version = 0;
+  for (const domain of domains) version = await deployment!.route(domain, { legacy: 1 - ours });
+  return version;
+}
+
+/** How often legacy was asked for something that new code serves. */
+async function askedOfLegacy(): Promise<number> {
+  const attempts = await Promise.all(DOMAINS.map((domain) => deployment!.attempts(domain)));
+  return attempts.reduce((sum, { legacy = 0 }) => sum + legacy, 0);
+}
+
+/** With all of the four at new code. @returns what did not pass, and how often legacy was asked all the same */
+async function failedCases(): Promise<{ failed: string[]; strayed: number }> {
+  await deployment!.followed(await moveTo(DOMAINS, 1));
+  const before = await askedOfLegacy();
+  const outcomes = await playCases(deployment!.url, servedCases);
+  const failed = servedCases.flatMap(({ name }, i) => (outcomes[i] === 'ok' ? [] : [`${name}: ${outcomes[i]}`]));
+  return { failed, strayed: (await askedOfLegacy()) - before };
+}
+
+describe.each(variants)('on a legacy database (%s), under load', (variant) => {
+  it('users go to new code and back, and nobody notices; at the end all of it is there', async () => {
+    deployment = await Deployment.start({ hosts: HOSTS, legacy: { variant } });
+    const [baseUrl, ...otherUrls] = deployment.hosts.map(({ url }) => url) as [string, ...string[]];
+    const load = await Load.prepare({
+      baseUrl,
+      otherUrls,
+      users: USERS,
+      conversations: Math.ceil(1.6 * USERS),
+      steps: Infinity,
+      pauseMs: PAUSE_MS,
+      monolith: 'steady',
+    });
+    load.start();
+    try {
+      await load.further(STEPS);
+      for (const domains of TOURS[variant]) {
+        for (const ours of WAY) {
+          await moveTo(domains, ours);
+          await load.further(STEPS);
+        }
+      }
+    } finally {
+      load.stop();
+    }
+    const violations = await load.finish(() => eventsSettled((name) => deployment!.databaseUrl(name)));
+    const after = { load, violations };
+    expect(verdict(after)).toEqual(clean(after));
+    expect({ run: load.toString(), unserved: load.tally.unserved }).toEqual({ run: load.toString(), unserved: 0 });
+    expect(await askedOfLegacy()).toBeGreaterThan(0);
+    expect(await failedCases()).toEqual({ failed: [], strayed: 0 });
+  });
+});

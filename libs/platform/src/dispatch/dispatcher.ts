@@ -121,7 +121,8 @@ export class Dispatcher {
     try {
       if (remaining <= 0) throw new Unserved(operation.name, 'no', 'expired');
       if (attempt.signal?.aborted) throw new Unserved(operation.name, 'no', 'aborted');
-      const call = carrier.call(operation, input, { ...context, deadline }, attempt);
+      const { actor, key, depth, trace, address } = context;
+      const call = carrier.call(operation, input, { actor, key, deadline, depth, trace, address }, attempt);
       // A carrier to other processes watches the clock itself, since those may be gone.
       const answer = await (home === 'local' ? within(deadline + ANSWER_GRACE_MS, operation.name, call) : call);
       this.metrics.observeCall(operation.name, home, 'ok', seconds());

@@ -14,7 +14,7 @@ import type { DataSource } from 'typeorm';
 import type { LegacyDatabase } from '../legacy/legacy-database';
 import { LegacyProcess } from '../legacy-app/legacy-process';
 import { dropDatabases, freshEnvironment, TEST_SECRET } from './banyan';
-import { decideHomes, makePrepared } from './legacy-server';
+import { decideHomes, makePrepared } from './prepared-legacy';
 import { createTestBroker, type TestBroker } from './rabbitmq';
 import { ServerProcess } from './server-process';
 import { until } from './until';

@@ -10,6 +10,7 @@ import { RelayQueues1763800004000 } from './host/side/1763800004000-relay-queues
 import { Platform1763800000000 as MessagePlatform } from './message/side/1763800000000-platform';
 import { Deliveries1763800001000 } from './message/side/1763800001000-deliveries';
 import { Published1763800002000 as MessagePublished } from './message/side/1763800002000-published';
+import { Adopted1763800006000 } from './message/side/1763800006000-adopted';
 import { Messages1763800000000 } from './message/tables/1763800000000-messages';
 import { Platform1763800000000 as UserPlatform } from './user/side/1763800000000-platform';
 import { Published1763800002000 as UserPublished } from './user/side/1763800002000-published';
@@ -24,7 +25,7 @@ export const migrations: Partial<
 > = {
   auth: { tables: [Accounts1763800000000], side: [AuthPlatform, AuthPublished] },
   user: { tables: [Profiles1763800000000], side: [UserPlatform, UserPublished] },
-  message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000, MessagePublished] },
+  message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000, MessagePublished, Adopted1763800006000] },
   host: {
     tables: [],
     side: [RoutesAndInstances1763800000000, DataHomes1763800003000, RelayQueues1763800004000, SavedAcknowledgements1763800005000],

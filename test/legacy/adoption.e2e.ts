@@ -4,11 +4,8 @@ import { openDataSource } from '@banyan/platform/database/data-source';
 import { Database } from '@banyan/platform/database/database';
 import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
 import { RouteStore } from '@banyan/platform/host/route.store';
-import { RouteTable } from '@banyan/platform/host/route-table';
-import { loadSettings } from '@banyan/platform/config/settings';
-import { createLogger } from '@banyan/platform/telemetry/log';
-import { Adoption } from '@banyan/relay/adoption';
 import { AdoptedQueue } from '@banyan/relay/adopted-queue';
+import { adopt } from '@banyan/relay/contract';
 import type { DataSource } from 'typeorm';
 import { LegacyProcess } from '../legacy-app/legacy-process';
 import { TEST_SECRET } from '../support/banyan';
@@ -46,7 +43,7 @@ beforeEach(async () => {
     twice: true,
     withLegacy: async (database) => {
       legacy = await LegacyProcess.start({ databaseUrl: database.url, secret: TEST_SECRET });
-      return { LEGACY_URL: legacy.url };
+      return { LEGACY_URL: legacy.url, ROUTES: 'auth=local:100% user=local:100% message=local:100%' };
     },
   });
   host = await openDataSource({
@@ -163,39 +160,77 @@ describe('a queue that is partly in the memory of legacy', () => {
 });
 
 describe('a queue that is partly ours, for a user whom legacy serves', () => {
-  const union = async () => {
-    const table = new RouteTable(store, loadSettings({}).ROUTES);
-    await table.refresh();
-    const made = new RelayUnion(
-      banyan.server.app.get(Dispatcher, { strict: false }),
-      new Adoption(new Database(() => host), table),
-      createLogger({ level: 'silent' }),
-    );
-    return { made, table };
-  };
-
-  it('is merged into legacy’s answers, acknowledged on our side, and over when nothing waits and nothing can come', async () => {
-    const { made, table } = await union();
+  it('is merged into legacy’s answers and acknowledged on both sides, also when relay has been taken back', async () => {
+    const union = new RelayUnion(banyan.server.app.get(Dispatcher, { strict: false }));
     const [there, here] = [await sendFrom(adaThere, ben, 'there'), await sendFrom(ada, ben, 'here')];
-    const look = async () =>
-      (await made.pending(ben.id, (await benThere.get('/relay/pending').expect(200)).body)) as { messages: { id: string }[] };
+    const look = async () => {
+      const merged = await union.pending(ben.id, (await benThere.get('/relay/pending').expect(200)).body);
+      return (merged as { messages: { id: string }[] }).messages.map(({ id }) => id);
+    };
     const take = async (message_id: string) => {
       const { body } = await benThere.post('/relay/acknowledge', { message_id }).expect(200);
-      return ((await made.acknowledge(ben.id, message_id, randomUUID(), body)) as { status: string }).status;
+      return ((await union.acknowledge(ben.id, message_id, randomUUID(), body)) as { status: string }).status;
     };
-    expect(await made.isNeeded()).toBe(true);
-    expect((await look()).messages.map(({ id }) => id)).toEqual([there, here]);
+    expect(await look()).toEqual([there, here]);
     expect(await take(there)).toBe('deleted');
-
     await route(all); // taken back
-    await table.refresh();
-    expect((await look()).messages.map(({ id }) => id)).toEqual([here]);
+    expect(await look()).toEqual([here]);
     expect(await take(here)).toBe('deleted');
     expect(await take(here)).toBe('not_found');
-    await until(async () => {
-      await look();
-      return !(await made.isNeeded());
-    });
-    expect(made.missed).toBe(0);
+    expect(await look()).toEqual([]);
+  });
+});
+
+describe('a message that a host brings to legacy', () => {
+  /** By whatever legacy serves of relay. */
+  const sendBy = async (from: Person, draft: object) =>
+    (await from.post('/relay/send', { ...envelope(ben, 'x'), ...draft }).expect(200)).body as { message_id: string; expires_at: string };
+
+  it('survives the death of legacy, whoever serves its recipient then, with what its row does not have', async () => {
+    await route(all);
+    const refs = [{ id: randomUUID(), kind: 'image' }];
+    const { message_id } = await sendBy(ada, { ttl_days: 3, signatures: [{ s: 1 }], media_refs: refs, has_media: true });
+    await legacy.kill();
+    await legacy.startAgain();
+    expect(await waitingThere()).toBe(0);
+    for (const weights of [all, initial]) {
+      await route(weights);
+      expect(await pendingOf(ben)).toMatchObject([{ id: message_id, signatures: [{ s: 1 }], media_refs: refs, encrypted_content: 'x' }]);
+    }
+    await route(all);
+    expect(await acknowledge(ben, message_id)).toBe('deleted');
+    expect(await idsOf(ben)).toEqual([]);
+    expect(await acknowledge(ben, message_id)).toBe('not_found');
+  });
+
+  it('is gone from both queues once it is acknowledged at either', async () => {
+    for (const taking of [all, initial]) {
+      await route(all);
+      const { message_id } = await sendBy(ada, {});
+      await route(taking);
+      expect(await acknowledge(ada, message_id)).toBe(taking === all ? 'deleted' : 'not_found'); // legacy lets anybody
+      expect(await idsOf(ben)).toEqual([message_id]);
+      expect(await acknowledge(ben, message_id)).toBe('deleted');
+      expect(await waitingThere()).toBe(0);
+      for (const weights of [all, initial]) {
+        await route(weights);
+        expect(await idsOf(ben)).toEqual([]);
+      }
+    }
+  });
+
+  it('does not wait any more if it was acknowledged before its sender had heard of it', async () => {
+    await route(all);
+    const early = await sendFrom(adaThere, ben, 'early'); // legacy has pushed it, and its answer is not there yet
+    expect(await acknowledge(ben, early)).toBe('deleted');
+    const call = { actor: { kind: 'system', name: 'test' }, key: randomUUID() } as const;
+    const answer = await banyan.server.app
+      .get(Dispatcher, { strict: false })
+      .callFromEdge(adopt, { message_id: early, expires_at: null }, call);
+    expect(answer).toEqual({ stored: true });
+    for (const weights of [all, initial]) {
+      await route(weights);
+      expect(await idsOf(ben)).toEqual([]);
+    }
   });
 });

@@ -2,7 +2,7 @@ import { domains } from '@banyan/domains';
 import { exists } from '@banyan/message/contract';
 import { RelayUnion } from '@banyan/migration/adoption/relay-union';
 import { Revisions } from '@banyan/migration/proxy/revisions';
-import { Adoption } from '@banyan/relay/adoption';
+import { adopt } from '@banyan/relay/contract';
 import { Acknowledgements } from '@banyan/migration/proxy/acknowledgements';
 import { SavedStore } from '@banyan/migration/proxy/saved.store';
 import type { Output } from '@banyan/platform/contract';
@@ -79,15 +79,19 @@ export function openLegacy({
       const answer = (await dispatcher.callFromEdge(exists, { message_id: messageId }, call)) as Output<typeof exists>;
       return answer.exists;
     },
+    adopt: async (message) => {
+      const call = { actor: { kind: 'system', name: 'acknowledgements' }, key: message.message_id } as const;
+      const answer = (await dispatcher.callFromEdge(adopt, message, call)) as Output<typeof adopt>;
+      return answer.stored;
+    },
     count: (operation, messageId) => {
       savedTotal.inc({ operation });
       return saved.count(operation, messageId);
     },
     log,
   });
-  const union = new RelayUnion(dispatcher, new Adoption(host, routes), log);
   const hasOwnPart = () => dataHomes.of(domains.message.tableSet) !== 'none';
-  const revisions = new Revisions({ acknowledgements, union, hasOwnPart, verifier });
+  const revisions = new Revisions({ acknowledgements, union: new RelayUnion(dispatcher), hasOwnPart, verifier });
   return {
     home: new LegacyHome({ proxy, passages, revisions, routes: routes.routes, verifier, metrics, origins: CORS_ORIGINS }),
     probe: () => probeLegacy(LEGACY_URL, secret),

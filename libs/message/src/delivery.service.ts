@@ -7,7 +7,7 @@ import { Outbox } from '@banyan/platform/events/outbox';
 import { currentTrace } from '@banyan/platform/nest/databases';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
-import type { accept } from './contract';
+import type { accept, adopt } from './contract';
 import { type Accepted, DeliveryStore, type NewDelivery } from './delivery.store';
 
 /** What legacy takes null and 0 for. */
@@ -46,13 +46,19 @@ export class DeliveryService {
     return this.store.deliver(userId, PAGE);
   }
 
-  async acknowledge(userId: string, key: string, messageId: string) {
-    const found = await this.store.acknowledge(userId, messageId, key, uuidv7());
-    if (found) this.outbox.wake();
-    return { found };
+  async adopt({ message_id, expires_at, signatures, media_refs }: Input<typeof adopt>) {
+    const stored = await this.store.adopt({ message_id, expires_at, signatures, media_refs, event_id: uuidv7() });
+    if (stored?.position != null) this.outbox.wake();
+    return { stored: stored ?? null };
   }
 
-  async acknowledgeAdopted(userId: string, key: string, messageId: string, senderId: string) {
+  async acknowledge(userId: string, key: string, messageId: string) {
+    const taken = await this.store.acknowledge(userId, messageId, key, uuidv7());
+    if (taken) this.outbox.wake();
+    return { found: taken !== undefined, ...(taken?.adopted && { adopted: true }) };
+  }
+
+  async acknowledgeAdopted(userId: string, key: string, messageId: string, senderId: string | null) {
     const found = await this.store.acknowledgeAdopted(userId, messageId, senderId, key, uuidv7());
     if (found) this.outbox.wake();
     return { found };

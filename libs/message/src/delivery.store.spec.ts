@@ -44,7 +44,8 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
   }
   const accept = async (more?: Partial<NewDelivery>) => (await store.accept([draftOf(more)]))[0]!;
   const pending = async (limit = PAGE.limit) => (await store.deliver(bob!, { ...PAGE, limit })).messages;
-  const acknowledge = (id: string, userId = bob!, key: string = randomUUID()) => store.acknowledge(userId, id, key, uuidv7());
+  const acknowledge = async (id: string, userId = bob!, key: string = randomUUID(), by = store) =>
+    (await by.acknowledge(userId, id, key, uuidv7())) !== undefined;
   const expire = (id: string) =>
     home.admin(`UPDATE banyan_message.deliveries SET expires_at = now() - interval '1 microsecond' WHERE message_id = $1`, [id]);
   const events = (name: string) =>
@@ -217,6 +218,55 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
     });
   });
 
+  describe('adopted', () => {
+    const insert = async () => {
+      const { event_id: _event, trace: _trace, key: _key, body_hash: _hash, ttl_days: _ttl, media_refs: _refs, ...message } = draftOf();
+      await database.transaction((tx) => new MessageStore(database).insert(tx, message));
+      return message.id;
+    };
+    const adopt = (message_id: string) =>
+      store.adopt({ message_id, expires_at: null, signatures: [{ s: 1 }], media_refs: [{ id: 'm' }], event_id: uuidv7() });
+    const acknowledgeThere = (id: string, userId = bob!, senderId: string | null = null, key: string = randomUUID()) =>
+      store.acknowledgeAdopted(userId, id, senderId, key, uuidv7());
+
+    it('wait once, with what their rows do not have, and are announced once', async () => {
+      const id = await insert();
+      const adopted = await Promise.all([adopt(id), adopt(id), adopt(id)]);
+      expect(adopted.map((found) => found?.recipient_id)).toEqual([bob, bob, bob]);
+      expect(adopted.filter((found) => found?.position != null)).toHaveLength(1);
+      expect(await pending()).toMatchObject([{ id, signatures: [{ s: 1 }], media_refs: [{ id: 'm' }] }]);
+      expect(await events('message.sent')).toMatchObject([{ payload: { message_id: id, recipient_id: bob }, key: bob }]);
+      expect(await store.acknowledge(bob!, id, 'k', uuidv7())).toEqual({ adopted: true });
+      expect(await store.acknowledge(bob!, id, 'k', uuidv7())).toEqual({ adopted: true });
+      expect((await adopt(id))?.position).toBeNull();
+      expect(await pending()).toEqual([]);
+    });
+
+    it('are none if the row is missing', async () => {
+      expect(await adopt(uuidv7())).toBeUndefined();
+      expect(await events('message.sent')).toEqual([]);
+    });
+
+    it('never wait when they were acknowledged before, wherever that was, by their recipient', async () => {
+      const id = await insert();
+      expect(await acknowledgeThere(id, alice)).toBe(false);
+      const said = await Promise.all([acknowledgeThere(id, bob, null, 'k'), acknowledgeThere(id, bob, null, 'k'), adopt(id)]);
+      expect(said.slice(0, 2)).toEqual([true, true]);
+      expect(await acknowledgeThere(id)).toBe(false);
+      await adopt(id);
+      expect(await pending()).toEqual([]);
+      expect(await store.listSettled(bob!, [id])).toEqual([id]);
+      expect(await events('message.delivered')).toHaveLength(1);
+    });
+
+    it('may be acknowledged without a row if their sender is told', async () => {
+      const id = uuidv7();
+      expect(await acknowledgeThere(id)).toBe(false);
+      expect(await acknowledgeThere(id, bob, alice)).toBe(true);
+      expect(await store.listSettled(bob!, [id])).toEqual([id]);
+    });
+  });
+
   describe('acknowledged', () => {
     it('are handed out no more, stay in the conversation, and are announced once', async () => {
       const { message_id } = await accept();
@@ -247,7 +297,7 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
       const { message_id } = await accept();
       const other = new DeliveryStore(await home.another('message'));
       const said = await Promise.all(
-        Array.from({ length: 12 }, (_, n) => (n % 2 ? other : store).acknowledge(bob!, message_id, randomUUID(), uuidv7())),
+        Array.from({ length: 12 }, (_, n) => acknowledge(message_id, bob, randomUUID(), n % 2 ? other : store)),
       );
       expect(said.filter(Boolean)).toHaveLength(1);
       expect(await events('message.delivered')).toHaveLength(1);

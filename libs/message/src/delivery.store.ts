@@ -26,6 +26,20 @@ export interface Accepted {
   readonly expires_at: string;
 }
 
+/** A message of the monolith's queue, as far as its row does not have it. */
+export interface Adoptee {
+  readonly message_id: string;
+  readonly expires_at: string | null;
+  readonly signatures?: readonly Record<string, unknown>[] | null;
+  readonly media_refs?: readonly Record<string, unknown>[] | null;
+  readonly event_id: string;
+}
+
+export interface Adopted {
+  readonly recipient_id: string;
+  readonly position: number | null;
+}
+
 @Injectable()
 export class DeliveryStore {
   constructor(private readonly database: Database) {}
@@ -146,12 +160,61 @@ export class DeliveryStore {
     return { messages: rows.map(({ complete: _, ...message }) => message), complete: rows[0]?.complete ?? true };
   }
 
-  /** With its event, in one statement. @returns false if it did not wait for this user, unless it was this very request that took it */
-  async acknowledge(userId: string, messageId: string, key: string, eventId: string): Promise<boolean> {
-    const rows = await this.database.query(sql`
+  /** With its event, in one statement. @returns undefined if it is not stored; no place if it was here already, waiting or acknowledged */
+  async adopt({ message_id, expires_at, signatures, media_refs, event_id }: Adoptee): Promise<Adopted | undefined> {
+    const json = (value: unknown) => (value == null ? null : JSON.stringify(value));
+    const [row] = await this.database.query<Adopted>(sql`
+      WITH stored AS (
+        SELECT id, sender_id, recipient_id, created_at FROM banyan_message.messages WHERE id = ${message_id}
+      ), queued AS (
+        INSERT INTO banyan_message.deliveries
+          (message_id, sender_id, recipient_id, signatures, media_refs, created_at, expires_at, adopted)
+        SELECT id, sender_id, recipient_id, ${json(signatures)}::json, ${json(media_refs)}::json, coalesce(created_at, now()),
+          coalesce(${expires_at}::timestamptz, now() + interval '7 days'), true
+        FROM stored ON CONFLICT DO NOTHING RETURNING message_id, position, sender_id, recipient_id
+      ), announced AS (
+        INSERT INTO banyan_message.outbox (id, name, key, payload)
+        SELECT ${event_id}::uuid, 'message.sent', recipient_id, json_build_object('message_id', message_id, 'sender_id', sender_id,
+          'recipient_id', recipient_id, 'position', position)
+        FROM queued
+      )
+      SELECT recipient_id, (SELECT position FROM queued) AS position FROM stored`);
+    return row;
+  }
+
+  /** With its event, in one statement. @returns undefined if it did not wait for this user, unless it was this very request that took it */
+  async acknowledge(userId: string, messageId: string, key: string, eventId: string): Promise<{ adopted: boolean } | undefined> {
+    const [taken] = await this.database.query<{ adopted: boolean }>(sql`
       WITH acknowledged AS (
         UPDATE banyan_message.deliveries SET acknowledged_at = now(), acknowledged_by = ${key}
         WHERE message_id = ${messageId} AND recipient_id = ${userId} AND acknowledged_at IS NULL AND expires_at > now()
+        RETURNING message_id, sender_id, recipient_id, adopted
+      ), announced AS (
+        INSERT INTO banyan_message.outbox (id, name, key, payload)
+        SELECT ${eventId}::uuid, 'message.delivered', recipient_id,
+          json_build_object('message_id', message_id, 'sender_id', sender_id, 'recipient_id', recipient_id)
+        FROM acknowledged
+      )
+      SELECT adopted FROM acknowledged`);
+    return taken ?? this.acknowledgedBy(key, userId, messageId);
+  }
+
+  /**
+   * A message leaves this queue, or never comes into it: kept for a month, until when whoever had it is sure to have heard of it. Of one
+   * that is stored the sender is known.
+   */
+  async acknowledgeAdopted(userId: string, messageId: string, senderId: string | null, key: string, eventId: string): Promise<boolean> {
+    const rows = await this.database.query(sql`
+      WITH adoptee AS (
+        SELECT coalesce(${senderId}::uuid, (
+          SELECT sender_id FROM banyan_message.messages WHERE id = ${messageId} AND recipient_id = ${userId})) AS sender_id
+      ), acknowledged AS (
+        INSERT INTO banyan_message.deliveries AS d
+          (message_id, sender_id, recipient_id, created_at, expires_at, acknowledged_at, acknowledged_by, adopted)
+        SELECT ${messageId}, sender_id, ${userId}, now(), now() + interval '30 days', now(), ${key}, true
+        FROM adoptee WHERE sender_id IS NOT NULL
+        ON CONFLICT (message_id) DO UPDATE SET acknowledged_at = now(), acknowledged_by = excluded.acknowledged_by
+        WHERE d.recipient_id = excluded.recipient_id AND d.acknowledged_at IS NULL
         RETURNING message_id, sender_id, recipient_id
       ), announced AS (
         INSERT INTO banyan_message.outbox (id, name, key, payload)
@@ -160,24 +223,7 @@ export class DeliveryStore {
         FROM acknowledged
       )
       SELECT message_id FROM acknowledged`);
-    return rows.length > 0 || this.wasAcknowledgedBy(key, userId, messageId);
-  }
-
-  /** A message that never was in this queue leaves it: kept for a month, until when whoever had it is sure to have heard of it. */
-  async acknowledgeAdopted(userId: string, messageId: string, senderId: string, key: string, eventId: string): Promise<boolean> {
-    const rows = await this.database.query(sql`
-      WITH acknowledged AS (
-        INSERT INTO banyan_message.deliveries (message_id, sender_id, recipient_id, created_at, expires_at, acknowledged_at, acknowledged_by)
-        VALUES (${messageId}, ${senderId}, ${userId}, now(), now() + interval '30 days', now(), ${key})
-        ON CONFLICT DO NOTHING RETURNING message_id, sender_id, recipient_id
-      ), announced AS (
-        INSERT INTO banyan_message.outbox (id, name, key, payload)
-        SELECT ${eventId}::uuid, 'message.delivered', recipient_id,
-          json_build_object('message_id', message_id, 'sender_id', sender_id, 'recipient_id', recipient_id)
-        FROM acknowledged
-      )
-      SELECT message_id FROM acknowledged`);
-    return rows.length > 0 || this.wasAcknowledgedBy(key, userId, messageId);
+    return rows.length > 0 || (await this.acknowledgedBy(key, userId, messageId)) !== undefined;
   }
 
   /** Of these, those that the user has acknowledged here and those that were deleted for both sides. */
@@ -191,11 +237,11 @@ export class DeliveryStore {
   }
 
   /** In a statement of its own: the first attempt of a repeated request may commit while the second waits for its row. */
-  private async wasAcknowledgedBy(key: string, userId: string, messageId: string): Promise<boolean> {
-    const rows = await this.database.query(sql`
-      SELECT message_id FROM banyan_message.deliveries
+  private async acknowledgedBy(key: string, userId: string, messageId: string): Promise<{ adopted: boolean } | undefined> {
+    const [row] = await this.database.query<{ adopted: boolean }>(sql`
+      SELECT adopted FROM banyan_message.deliveries
       WHERE message_id = ${messageId} AND recipient_id = ${userId} AND acknowledged_by = ${key}`);
-    return rows.length > 0;
+    return row;
   }
 
   async count(): Promise<{ total: number; deliverable: number; expired: number; recipients: number }> {

@@ -4,6 +4,7 @@ import {
   type accept,
   type acknowledge,
   type acknowledgeAdopted,
+  type adopt,
   type conversation,
   type exists,
   type markRead,
@@ -54,8 +55,12 @@ export class MessageController implements Handlers<typeof messageContract> {
     return this.messages.exists(message_id);
   }
 
+  adopt(message: Input<typeof adopt>) {
+    return this.deliveries.adopt(message);
+  }
+
   acknowledgeAdopted({ message_id, sender_id }: Input<typeof acknowledgeAdopted>, { actor, key }: CallContext) {
-    return this.deliveries.acknowledgeAdopted(actor.userId, key, message_id, sender_id);
+    return this.deliveries.acknowledgeAdopted(actor.userId, key, message_id, sender_id ?? null);
   }
 
   settled({ message_ids }: Input<typeof settled>, { actor }: CallContext) {

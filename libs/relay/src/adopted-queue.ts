@@ -11,7 +11,8 @@ const TOTAL_MS = 2_000;
 
 /**
  * What still waits in the monolith's memory, as a part of our queue: the same ids, each shown once, gone for good when it is
- * acknowledged. What is acknowledged is remembered in `message` before the monolith hears of it, so that nothing comes back if it does not.
+ * acknowledged. What hosts bring there is in our queue as well (`relay.adopt`); the rest came before them, or past them. What is
+ * acknowledged is remembered in `message` before the monolith hears of it, so that nothing comes back if it does not.
  */
 export class AdoptedQueue {
   /** How often its part was missing from an answer, since the start. */
@@ -49,6 +50,11 @@ export class AdoptedQueue {
     const { found } = await this.messages.acknowledgeAdopted({ message_id: messageId, sender_id: message.sender_id }, { key });
     await this.ask(() => this.legacy.acknowledge(userId, messageId));
     return found;
+  }
+
+  /** Of a message that was acknowledged: a socket that ends in the monolith would bring it again. What fails is made good by the next look. */
+  async forget(userId: string, messageId: string): Promise<void> {
+    if (await this.adoption.mayHold('legacy')) await this.ask(() => this.legacy.acknowledge(userId, messageId));
   }
 
   private async finishIfEmpty(userId: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { CallContext, Handlers, Input } from '@banyan/platform/contract';
 import { Serves } from '@banyan/platform/dispatch/serves';
-import { type acknowledge, relayContract, type send } from './contract';
+import { type acknowledge, type adopt, relayContract, type send } from './contract';
 import { RelayService } from './relay.service';
 
 @Serves(relayContract)
@@ -9,6 +9,10 @@ export class RelayController implements Handlers<typeof relayContract> {
 
   send(draft: Input<typeof send>, { actor }: CallContext) {
     return this.relay.send(actor.userId, draft);
+  }
+
+  adopt(message: Input<typeof adopt>) {
+    return this.relay.adopt(message);
   }
 
   pending(_none: object, { actor }: CallContext) {

@@ -9,7 +9,7 @@ import { websocketContract } from '@banyan/websocket/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { RecipientNotFound } from '@banyan/message/contract';
 import { AdoptedQueue } from './adopted-queue';
-import type { send } from './contract';
+import type { adopt, send } from './contract';
 import { QueueIndex } from './queue-index';
 
 @Injectable()
@@ -48,6 +48,14 @@ export class RelayService {
     return { success: true as const, message_id, status: pushed?.delivered ? ('delivered' as const) : ('queued' as const), expires_at };
   }
 
+  /** The monolith has pushed it already. */
+  async adopt(message: Input<typeof adopt>) {
+    const { stored } = await this.messages.adopt(message);
+    if (stored?.position != null)
+      await this.index.add(stored.recipient_id, message.message_id, stored.position).catch(this.ignored('queue index'));
+    return { stored: stored !== null };
+  }
+
   /** One queue for everybody, as long as a part of it is in the monolith's memory: its messages come in with their own ids. */
   async listPending(userId: string) {
     const [{ messages }, adopted] = await Promise.all([this.listOwn(userId), this.adopted?.pending(userId) ?? []]);
@@ -76,7 +84,8 @@ export class RelayService {
 
   private async takeOut(userId: string, id: string): Promise<boolean> {
     const key = `${currentContext()!.key}/acknowledge`; // one for both: a repeat finds the first answer, wherever the message was
-    const { found } = await this.messages.acknowledge({ message_id: id }, { key });
+    const { found, adopted } = await this.messages.acknowledge({ message_id: id }, { key });
+    if (adopted) await this.adopted?.forget(userId, id);
     if (!found) return (await this.adopted?.acknowledge(userId, id, key)) ?? false;
     await this.index.remove(userId, [id]).catch(this.ignored('queue index'));
     return true;

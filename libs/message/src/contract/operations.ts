@@ -88,15 +88,35 @@ export const pending = command({
 });
 
 /**
+ * Put a message that the monolith has stored and keeps in its memory into the recipient's queue here as well, under its id; once, however
+ * often it is said. Nothing happens if it is not stored.
+ *
+ * @returns its place, null if it was here before; and nothing of it if it is not stored
+ */
+export const adopt = command({
+  summary: "Put a message of the monolith's queue into ours as well.",
+  access: 'internal',
+  repeatable: 'yes',
+  input: z.object({
+    message_id: Uuid,
+    /** When the monolith drops it; null for its usual seven days. */
+    expires_at: Timestamp.nullable(),
+    signatures: Signatures.nullish(),
+    media_refs: Signatures.nullish(),
+  }),
+  output: z.object({ stored: z.object({ recipient_id: Uuid, position: z.int().nullable() }).nullable() }),
+});
+
+/**
  * Take a message out of the caller's queue; it stays in the conversation. Not found: not his, acknowledged before, or expired. Under
- * the same key: the first answer.
+ * the same key: the first answer. `adopted`: the monolith may have it in its memory too.
  */
 export const acknowledge = command({
   summary: "Take a message out of the caller's queue.",
   access: 'user',
   repeatable: 'by-key',
   input: z.object({ message_id: Uuid }),
-  output: z.object({ found: z.boolean() }),
+  output: z.object({ found: z.boolean(), adopted: z.boolean().optional() }),
 });
 
 /** Whether a message is stored, whoever asks: the monolith confirms some that are not. */
@@ -108,14 +128,15 @@ export const exists = query({
 });
 
 /**
- * Note that the caller has acknowledged a message that waited for him in the monolith's memory and not here; from then on it is
- * `settled`. Not found: it was acknowledged before, or is one of ours. Under the same key: the first answer.
+ * Note that the caller has acknowledged a message that waited for him in the monolith's memory, and perhaps here too; from then on it
+ * is `settled`, also if it is adopted only after that. `sender_id` may be left out for one that is stored. Not found: it was
+ * acknowledged before, or is not his. Under the same key: the first answer.
  */
 export const acknowledgeAdopted = command({
   summary: "Note that the caller acknowledged a message of the monolith's queue.",
   access: 'user',
   repeatable: 'by-key',
-  input: z.object({ message_id: Uuid, sender_id: Uuid }),
+  input: z.object({ message_id: Uuid, sender_id: Uuid.nullish() }),
   output: z.object({ found: z.boolean() }),
 });
 
@@ -154,6 +175,7 @@ export const messageContract = contract('message', {
   pending,
   acknowledge,
   exists,
+  adopt,
   acknowledgeAdopted,
   settled,
   queueStats,

@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { normaliseUuid, type Operation, Uuid } from '@banyan/platform/contract';
+import { type Input, normaliseUuid, type Operation, Uuid } from '@banyan/platform/contract';
+import { adopt } from '@banyan/relay/contract';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import { NotConfirmed, NotStored } from './errors';
+import { parsed } from './json';
 import type { Revise } from './legacy-proxy';
 
 /** Which field of an answer says that this message is stored. */
@@ -10,34 +12,51 @@ const CONFIRMED_BY: Readonly<Record<string, string>> = { 'relay.send': 'message_
 /** The monolith commits before it answers; what is not there after the last look is not there. */
 const PAUSES_MS = [50, 200];
 
+/** A message in the monolith's queue, as it and its sender told of it. */
+export type Adoptee = Input<typeof adopt>;
+
 export interface AcknowledgementParts {
   /** Whether the messages of new code and of the monolith are the same rows: only then can one be missed. */
   readonly isShared: () => boolean;
   /** Whether a message is stored. Rejects if that cannot be told. */
   readonly exists: (messageId: string) => Promise<boolean>;
+  /** Likewise, and from then on it waits in our queue as well. */
+  readonly adopt: (message: Adoptee) => Promise<boolean>;
   readonly count: (operation: string, messageId: string) => Promise<void>;
   readonly log: Logger;
 }
 
-/** The monolith confirms messages whose row it failed to write. Its word is passed on when the row is there. */
+/**
+ * The monolith confirms messages whose row it failed to write. Its word is passed on when the row is there. And it keeps its queue in its
+ * memory: what it has queued waits in ours as well before its sender hears of it, so that nothing is lost with its process.
+ */
 export class Acknowledgements {
   constructor(private readonly parts: AcknowledgementParts) {}
 
-  /** What is done with the answers of an operation; undefined if they confirm nothing. */
-  of(operation: Operation): Revise | undefined {
-    const field = CONFIRMED_BY[operation.name];
-    if (field === undefined || !this.parts.isShared()) return undefined;
-    return async (status, body) => {
-      const messageId = status === 200 ? idIn(body, field) : undefined;
-      if (messageId !== undefined) await this.require(operation, messageId);
+  /** Whether the answers of an operation confirm something. */
+  concern(operation: Operation): boolean {
+    return CONFIRMED_BY[operation.name] !== undefined && this.parts.isShared();
+  }
+
+  /** What is done with the answer to a request of an operation that they concern. @param draft its body, parsed */
+  of(operation: Operation, draft: unknown): Revise {
+    return async (status, bytes) => {
+      const answer = status === 200 ? (parsed(bytes) as Record<string, unknown> | null | undefined) : undefined;
+      const messageId = uuidIn(answer?.[CONFIRMED_BY[operation.name]!]);
+      if (messageId === undefined) return undefined;
+      const { exists, adopt } = this.parts;
+      const isQueued = operation.name === 'relay.send';
+      await this.require(operation, messageId, () =>
+        isQueued ? adopt(adopteeOf(messageId, answer!['expires_at'], draft)) : exists(messageId),
+      );
       return undefined;
     };
   }
 
-  private async require(operation: Operation, messageId: string): Promise<void> {
-    const { exists, count, log } = this.parts;
+  private async require(operation: Operation, messageId: string, isStored: () => Promise<boolean>): Promise<void> {
+    const { count, log } = this.parts;
     for (let look = 0; ; look++) {
-      const isThere = await exists(messageId).catch((error: unknown) => {
+      const isThere = await isStored().catch((error: unknown) => {
         const unknown = NotConfirmed();
         unknown.cause = error;
         throw unknown;
@@ -53,12 +72,14 @@ export class Acknowledgements {
   }
 }
 
-function idIn(body: Buffer, field: string): string | undefined {
-  try {
-    const id = (JSON.parse(body.toString('utf8')) as Record<string, unknown> | null)?.[field];
-    const normal = typeof id === 'string' ? normaliseUuid(id) : '';
-    return Uuid.safeParse(normal).success ? normal : undefined;
-  } catch {
-    return undefined;
-  }
+function uuidIn(id: unknown): string | undefined {
+  const normal = typeof id === 'string' ? normaliseUuid(id) : '';
+  return Uuid.safeParse(normal).success ? normal : undefined;
+}
+
+/** With what its row does not have. What we would not take from a client is left out. */
+function adopteeOf(messageId: string, expiresAt: unknown, draft: unknown): Adoptee {
+  const { data } = adopt.input.pick({ signatures: true, media_refs: true }).safeParse(draft);
+  const isInstant = typeof expiresAt === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(expiresAt);
+  return { ...data, message_id: messageId, expires_at: isInstant ? expiresAt : null };
 }

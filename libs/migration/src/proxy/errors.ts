@@ -18,9 +18,8 @@ export const LegacyBusy = domainError('legacy.busy', {
 });
 /** The monolith confirmed a message, and whether it is stored cannot be told now. */
 export const NotConfirmed = domainError('legacy.not_confirmed', {
-  status: 503,
-  detail: 'It is not certain that the message was stored. Try again.',
-  retryAfterSeconds: 1,
+  status: 504,
+  detail: 'It is not certain that the message was stored. Look for it before you send it again.',
 });
 /** The monolith confirmed a message that it has not stored. */
 export const NotStored = domainError('legacy.not_stored', {

@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Operation } from '@banyan/platform/contract';
 import { readEarly } from '@banyan/platform/edge/early-body';
+import { BODY_LIMIT_BYTES } from '@banyan/platform/edge/body';
 import { bearerToken, type TokenVerifier } from '@banyan/platform/edge/token';
 import type { FastifyRequest } from 'fastify';
 import type { RelayUnion } from '../adoption/relay-union';
 import type { Acknowledgements } from './acknowledgements';
+import { parsed } from './json';
 import type { Revise } from './legacy-proxy';
 
 export interface RevisionParts {
   readonly acknowledgements: Acknowledgements;
-  readonly union: Pick<RelayUnion, 'isNeeded' | 'pending' | 'acknowledge'>;
-  /** Whether new code has had a place to put messages into: before that no part of anybody's queue is on our side. */
+  readonly union: Pick<RelayUnion, 'pending' | 'acknowledge'>;
+  /** Whether new code has a place to put messages into: before that no part of anybody's queue is on our side. */
   readonly hasOwnPart: () => boolean;
   readonly verifier: TokenVerifier;
 }
@@ -23,8 +25,8 @@ export class Revisions {
   async of(request: FastifyRequest, operation: Operation): Promise<Revise | undefined> {
     const { union, hasOwnPart, acknowledgements } = this.parts;
     const concernsQueue = operation.name === 'relay.pending' || operation.name === 'relay.acknowledge';
-    if (!concernsQueue) return acknowledgements.of(operation);
-    if (!hasOwnPart() || !(await union.isNeeded())) return undefined;
+    if (acknowledgements.concern(operation)) return acknowledgements.of(operation, await draftIn(request));
+    if (!concernsQueue || !hasOwnPart()) return undefined;
     const userId = await this.userOf(request);
     if (userId === undefined) return undefined;
     if (operation.name === 'relay.pending') return revisedJson((body) => union.pending(userId, body));
@@ -52,15 +54,13 @@ function revisedJson(revise: (body: unknown) => Promise<unknown>): Revise {
   };
 }
 
+/** One that is larger than we would take goes to the monolith unread. */
+async function draftIn(request: FastifyRequest): Promise<unknown> {
+  const isSmall = Number(request.headers['content-length']) <= BODY_LIMIT_BYTES;
+  return isSmall ? parsed(await readEarly(request)) : undefined;
+}
+
 async function messageIdIn(request: FastifyRequest): Promise<string | undefined> {
   const id = (parsed(await readEarly(request)) as { message_id?: unknown } | null | undefined)?.message_id;
   return typeof id === 'string' ? id : undefined;
-}
-
-function parsed(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8')) as unknown;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
 import { command, contract, get, Int, post, query, Text, Timestamp, Uuid } from '@banyan/platform/contract';
-import { Draft, QueuedMessage, RecipientNotFound } from '@banyan/message/contract';
+import { adopt as adoptMessage, Draft, QueuedMessage, RecipientNotFound } from '@banyan/message/contract';
 import { z } from 'zod';
 
 /**
@@ -16,6 +16,18 @@ export const send = command({
   input: Draft.extend({ ttl_days: Int({ min: -36_500, max: 36_500 }).nullish() }),
   output: z.object({ success: z.literal(true), message_id: Uuid, status: z.enum(['delivered', 'queued']), expires_at: Timestamp }),
   errors: [RecipientNotFound],
+});
+
+/**
+ * Keep a message that the monolith's relay has taken, and has in its memory only, in our queue as well: `stored` is false if its row is
+ * missing, and then nothing happens. Once, however often it is said.
+ */
+export const adopt = command({
+  summary: "Keep a message of the monolith's queue in ours as well.",
+  access: 'internal',
+  repeatable: 'yes',
+  input: adoptMessage.input,
+  output: z.object({ stored: z.boolean() }),
 });
 
 /** The caller's queue, oldest first; a long one goes on when these are acknowledged. Each answer adds 1 to `delivery_attempts`. */
@@ -67,4 +79,4 @@ export const cleanup = command({
   timeoutMs: 10_000,
 });
 
-export const relayContract = contract('relay', { send, pending, acknowledge, stats, cleanup });
+export const relayContract = contract('relay', { send, adopt, pending, acknowledge, stats, cleanup });

@@ -3,7 +3,7 @@
  * different machines or runs say little; ratios within one run do. Some nine minutes; prints Markdown (docs/bench.md). A missed
  * target is said and fails nothing.
  *
- *     npm run bench -- --only send,read     of start, call, carrier, split, home, send, read
+ *     npm run bench -- --only send,read     of start, call, carrier, split, home, proxy, send, read
  *     npm run bench -- --short              a trial: few and short rounds
  *     npm run bench -- --profile FOLDER     a CPU profile of the server there, for Chrome's developer tools
  */
@@ -19,6 +19,7 @@ import { BARE_DATABASE, countMessages, fill, people, prepareBare, requestsOf } f
 import { median, number, printTable, printTarget, quantile } from './figures.mjs';
 import { measureDataHomes } from './data-home.mjs';
 import { ask, startBanyan, startBare, stopAll } from './programs.mjs';
+import { measureProxy } from './proxy.mjs';
 import { measureReading } from './read.mjs';
 import { measureRemoteCall } from './remote-call.mjs';
 import { measureSending } from './send.mjs';
@@ -30,7 +31,7 @@ const CALL_TARGET_US = 10;
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: 'string', default: 'start,call,carrier,split,home,send,read' },
+    only: { type: 'string', default: 'start,call,carrier,split,home,proxy,send,read' },
     short: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
@@ -42,6 +43,7 @@ const sizes = options.short
       carrier: { rounds: 1, seconds: 1, kills: 3 },
       split: { rounds: 1, seconds: 3, flips: 3 },
       home: { rounds: 2, seconds: 3 },
+      proxy: { rounds: 2, seconds: 3 },
       send: { rounds: 2, seconds: 4 },
       read: { rounds: 1, seconds: 3 },
     }
@@ -50,6 +52,7 @@ const sizes = options.short
       carrier: { rounds: 5, seconds: 2, kills: 20 },
       split: { rounds: 6, seconds: 4, flips: 20 },
       home: { rounds: 6, seconds: 4 },
+      proxy: { rounds: 6, seconds: 4 },
       send: { rounds: 10, seconds: 5 },
       read: { rounds: 3, seconds: 5 },
     };
@@ -86,7 +89,7 @@ function describeMachine() {
 }
 
 async function onServers(folder) {
-  if (!['call', 'carrier', 'split', 'home', 'send', 'read'].some(isWanted)) return;
+  if (!['call', 'carrier', 'split', 'home', 'proxy', 'send', 'read'].some(isWanted)) return;
   const names = ['postgres', 'redis', ...(isWanted('carrier') || isWanted('split') ? ['rabbitmq'] : [])];
   const services = await startServices({ names, fsync: true });
   try {
@@ -106,6 +109,7 @@ async function onServers(folder) {
     }
     if (isWanted('home'))
       await measureDataHomes(env, { postgres: processOf(services, 'postgres'), cwd: folder, writeRequests: writeInto(folder) }, sizes.home);
+    if (isWanted('proxy')) await measureProxy(env, { cwd: folder, writeRequests: writeInto(folder) }, sizes.proxy);
     if (isWanted('send') || isWanted('read')) await underLoad(folder, env, processOf(services, 'postgres'));
   } finally {
     await services.stop();

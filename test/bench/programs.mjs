@@ -40,6 +40,12 @@ export async function startBare(databaseUrl, secret) {
   return { ...program, url: `http://127.0.0.1:${Number(await program.firstWords())}` };
 }
 
+/** The program behind the proxy. */
+export async function startBehind() {
+  const program = start([join(here, 'behind-server.mjs')], { env: {} });
+  return { ...program, url: `http://127.0.0.1:${Number(await program.firstWords())}` };
+}
+
 /** Run one of our programs with `question` as JSON. @returns its answer */
 export async function ask(file, question, env = {}) {
   const program = start([join(here, file), JSON.stringify(question)], { env });

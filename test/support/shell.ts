@@ -1,0 +1,38 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** A shell that keeps its variables, functions and jobs from one piece to the next, as a person's does. */
+export class Shell {
+  private written = '';
+  private readonly child: ChildProcess;
+  private readonly ended: Promise<unknown>;
+
+  /** @param env all that it sees */
+  constructor(cwd: string, env: Readonly<Record<string, string | undefined>>) {
+    // A process group of its own, so that what was started in the background ends with it.
+    this.child = spawn('bash', ['--noprofile', '--norc'], { cwd, env, detached: true, stdio: 'pipe' });
+    for (const stream of [this.child.stdout!, this.child.stderr!]) stream.on('data', (chunk: Buffer) => (this.written += chunk.toString()));
+    this.ended = once(this.child, 'exit');
+    this.child.stdin!.write('exec 2>&1; set -m\n');
+  }
+
+  /** Resolves when it has run, with what was printed on both outputs and the exit code of the last command. */
+  async run(commands: string): Promise<{ printed: string; exitCode: number }> {
+    this.written = '';
+    const end = /\0end (\d+)\n/;
+    this.child.stdin!.write(`${commands}\nprintf '\\0end %d\\n' $?\n`);
+    let match: RegExpExecArray | null;
+    while (!(match = end.exec(this.written))) {
+      if (this.child.exitCode !== null) throw new Error(`the shell ended:\n${this.written}`);
+      await Promise.race([once(this.child.stdout!, 'data'), this.ended]);
+    }
+    return { printed: this.written.slice(0, match.index), exitCode: Number(match[1]) };
+  }
+
+  /** Ends it and its jobs, and theirs. */
+  async close(): Promise<void> {
+    if (this.child.exitCode !== null) return;
+    this.child.stdin!.write('kill $(jobs -p) 2>/dev/null; wait; exit\n');
+    await this.ended;
+  }
+}

@@ -40,13 +40,23 @@ interface Reading {
   readonly contents: ReadonlySet<string>;
 }
 
+export interface Judged {
+  readonly steps: readonly Step[];
+  readonly settledAt: number;
+  /**
+   * A monolith served a part, and it or its database died. What it has not confirmed it may have in its memory and not in its database,
+   * or the other way round, so that it is seen and gone again, or in one place only. What was confirmed is judged as ever.
+   */
+  readonly isConfirmedOnly?: boolean;
+}
+
 /**
  * Judges a history (`settledAt` as in History). Only what follows from the order of beginnings and ends is judged; steps that
  * overlap may have happened in either order.
  *
  * @returns each violation once per message
  */
-export function check({ steps, settledAt }: { readonly steps: readonly Step[]; readonly settledAt: number }): Violation[] {
+export function check({ steps, settledAt, isConfirmedOnly = false }: Judged): Violation[] {
   const found = new Map<string, Violation>();
   const report = (fault: Fault, key: string, text: string) => {
     if (!found.has(`${fault} ${key}`)) found.set(`${fault} ${key}`, { fault, key, text });
@@ -61,8 +71,9 @@ export function check({ steps, settledAt }: { readonly steps: readonly Step[]; r
     if (reading.step.asked.ask === 'pending') checkRedelivered(reading, acknowledgements, report);
   }
   checkRefused(sent, readings, report);
-  checkConversations(sent, readings, settledAt, report);
-  checkQueues(sent, readings, acknowledgements, settledAt, report);
+  const kept = isConfirmedOnly ? confirmedOf(sent) : sent;
+  checkConversations(kept, readings, settledAt, report);
+  checkQueues(kept, readings, acknowledgements, settledAt, report);
   checkLate(sent, readings, acknowledgements, report);
   return [...found.values()].filter(({ fault, key }) => fault !== 'late' || !found.has(`lost ${key}`));
 }
@@ -87,6 +98,10 @@ function sendsOf(steps: readonly Step[], readings: readonly Reading[], settledAt
     }
   }
   return sent;
+}
+
+function confirmedOf(sent: ReadonlyMap<string, Sent>): Map<string, Sent> {
+  return new Map([...sent].filter(([, { attempts }]) => attempts.some(({ answer }) => answer.told === 'accepted')));
 }
 
 function learn(one: Sent, id: string, at: number): void {

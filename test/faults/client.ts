@@ -60,7 +60,7 @@ export class Device {
 
   /**
    * @param urls of servers with the same data; the first is asked until it does not take a request, then the next
-   * @param mayFallAway a monolith behind them may die: then they answer 502, or 504 for what it was doing, and no key helps there
+   * @param mayFallAway a monolith behind them may die: what it says then, and what a host says for it, is passed over
    */
   constructor(
     private readonly urls: readonly string[],
@@ -157,13 +157,19 @@ export class Device {
     const { status, headers, body } = outcome;
     this.tally.count(`${ask} ${status}`);
     if (status === 200) return;
-    if (this.mayFallAway && (status === 502 || status === 504)) return;
+    if (this.mayFallAway && status >= 500 && isOfMonolith(status, body)) return;
     const isRead = ask === 'pending' || ask === 'conversation';
     const complain = (text: string) => this.tally.complaints.push(`${ask}: ${status} ${text} ${JSON.stringify(body)}`);
     if (status !== 503 && (status !== 504 || isRead)) complain('should not happen');
     else if (!headers['retry-after']) complain('without Retry-After');
     else if (status === 504 && !headers['idempotency-key']) complain('without Idempotency-Key');
   }
+}
+
+/** Said by it, in its own words, or by a host for it. */
+function isOfMonolith(status: number, body: unknown): boolean {
+  const { code } = body as { code?: string };
+  return code === undefined || code.startsWith('legacy.') || status === 504;
 }
 
 function answerOf({ ask }: Invocation, outcome: Outcome): Answer {

@@ -9,6 +9,7 @@ import { adopt } from '@banyan/relay/contract';
 import type { DataSource } from 'typeorm';
 import { LegacyProcess } from '../legacy-app/legacy-process';
 import { TEST_SECRET } from '../support/banyan';
+import { banyan as runBanyan } from '../support/cli';
 import { startOnLegacy, type ServerOnLegacy } from '../support/legacy-server';
 import { envelope, type Person, register, signIn } from '../support/people';
 import { until } from '../support/until';
@@ -130,8 +131,12 @@ describe('a queue that is partly in the memory of legacy', () => {
     expect(await idsOf(ben)).toEqual([here]);
     expect(await acknowledge(ben, here)).toBe('deleted');
     expect(inProcess().missed).toBeGreaterThan(before);
+    expect(await acknowledge(ben, again)).toBe('deleted');
+    expect(await acknowledge(ben, randomUUID())).toBe('not_found');
     legacy.thaw();
-    await until(async () => (await idsOf(ben)).includes(again));
+    await until(async () => (await idsOf(ben)).length === 0 && (await waitingThere()) === 0);
+    const last = await sendFrom(adaThere, ben, 'last');
+    await until(async () => (await idsOf(ben)).includes(last));
     await legacy.kill(); // what was in its memory is gone with it
     expect(await idsOf(ben)).toEqual([]);
   });
@@ -201,6 +206,24 @@ describe('a message that a host brings to legacy', () => {
     expect(await acknowledge(ben, message_id)).toBe('deleted');
     expect(await idsOf(ben)).toEqual([]);
     expect(await acknowledge(ben, message_id)).toBe('not_found');
+  });
+
+  it('is told apart from what only legacy’s memory has', async () => {
+    const report = async () =>
+      JSON.parse((await runBanyan(banyan.server.environment, 'legacy', 'queue', '--json')).out) as { kept: number; unqueued: object };
+    await route(all);
+    expect(await report()).toEqual({ kept: 0, unqueued: { count: 0, newest: null, examples: [] } });
+    const { message_id } = await sendBy(ada, {});
+    const past = await sendFrom(adaThere, ben, 'past the host');
+    await legacy.kill();
+    expect(await report()).toMatchObject({ kept: 1, unqueued: { count: 1, examples: [past] } });
+    const { out } = await runBanyan(banyan.server.environment, 'legacy', 'queue');
+    expect(out).toContain('Kept here as well: 1.');
+    expect(out).toContain(`The newest: ${past}`);
+    await legacy.startAgain();
+    expect(await idsOf(ben)).toEqual([message_id]);
+    const { body: history } = await ben.get(`/messages/conversation/${ada.id}`).expect(200);
+    expect(history).toHaveLength(2);
   });
 
   it('is gone from both queues once it is acknowledged at either', async () => {

@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 import { Refusal } from '../../apps/server/install.mjs';
 import { legacyPostgres, postgres } from './services/postgres.mjs';
-import { end, freePort, identityOf, isAlive, isPortFree, launch, startTimeOf } from './services/processes.mjs';
+import { end, freePort, identityOf, isAlive, isPortFree, launch, startTimeOf, reaped } from './services/processes.mjs';
 import { rabbitmq } from './services/rabbitmq.mjs';
 import { redis } from './services/redis.mjs';
 import { docker, findSources } from './services/sources.mjs';
@@ -131,6 +131,7 @@ async function kill(service, file) {
   if (record.container) return docker('kill', record.container);
   await service.beforeKill?.(record);
   await end(record.process, 'SIGKILL');
+  await reaped(record.process);
 }
 
 async function endAll(file) {

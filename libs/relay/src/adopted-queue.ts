@@ -46,8 +46,9 @@ export class AdoptedQueue {
     if (!(await this.adoption.mayHold('legacy'))) return false;
     const waiting = await this.ask(() => this.legacy.pending(userId));
     const message = waiting?.find(({ id }) => id === messageId);
-    if (!message) return false;
-    const { found } = await this.messages.acknowledgeAdopted({ message_id: messageId, sender_id: message.sender_id }, { key });
+    if (waiting && !message) return false;
+    // When the monolith does not answer, it may have the message: it is remembered, so that it does not come back with the monolith.
+    const { found } = await this.messages.acknowledgeAdopted({ message_id: messageId, sender_id: message?.sender_id }, { key });
     await this.ask(() => this.legacy.acknowledge(userId, messageId));
     return found;
   }

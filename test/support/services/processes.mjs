@@ -38,6 +38,21 @@ export async function end(identity, signal) {
   }
 }
 
+/** A zombie keeps its number until whoever started it looks; PostgreSQL would take it for a server that runs. Ten seconds at most. */
+export async function reaped({ pid }) {
+  const until = Date.now() + 10_000;
+  while (isNumberTaken(pid) && Date.now() < until) await delay(20);
+}
+
+function isNumberTaken(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Start a server in a session of its own (Ctrl-C is for the tests; they stop the servers afterwards), its output into a file.
  *

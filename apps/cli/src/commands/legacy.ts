@@ -1,9 +1,10 @@
 import { type DomainEntry, type DomainName, domains } from '@banyan/domains';
+import { type QueueReport, reportQueue } from '@banyan/migration/adoption/unqueued';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import { tablesWithRows } from '@banyan/migration/homes/rows';
 import { checkLegacy, type LegacyReport } from '@banyan/migration/prepare/check';
 import { prepareLegacy, removeLegacy } from '@banyan/migration/prepare/prepare';
-import { withLegacy } from '@banyan/migration/prepare/prepared';
+import { preparedBy, withLegacy } from '@banyan/migration/prepare/prepared';
 import { makeSideTables, pendingSideTables } from '@banyan/migration/prepare/side';
 import { StartupError } from '@banyan/platform/config/startup-error';
 import type { Settings } from '@banyan/platform/config/table';
@@ -21,6 +22,7 @@ export function legacyCommand(): Command {
     .helpCommand(false)
     .addCommand(checkCommand())
     .addCommand(prepareCommand())
+    .addCommand(queueCommand())
     .addCommand(removeCommand());
 }
 
@@ -78,6 +80,30 @@ function removeCommand(): Command {
       const kept = rolesKept.length > 0 ? ` The roles ${rolesKept.join(', ')} stay: other databases of the server use them.` : '';
       print(`The legacy database is as it was before it was prepared.${kept}\n`);
     });
+}
+
+function queueCommand(): Command {
+  return new Command('queue')
+    .description("what of the monolith's relay queue, which is in its memory, outlives its process, and what may not")
+    .option('--json', 'as JSON: {kept, unqueued: {count, newest, examples}}')
+    .action(async ({ json }: { json?: true }) => {
+      const { schema } = domains.message;
+      const report = await withLegacy(legacyUrl(settingsHere()), async (client) => {
+        if (await preparedBy(client, schema)) return reportQueue(client);
+        throw new StartupError('The legacy database is not prepared: run banyan legacy prepare.');
+      });
+      if (json) printJson(report);
+      else print(describeQueue(report));
+    });
+}
+
+function describeQueue({ kept, unqueued: { count, newest, examples } }: QueueReport): string {
+  const safe = `Kept here as well: ${kept}. They outlive the monolith's process.\n`;
+  if (count === 0) return `${safe}Nothing else of the last 7 days can be waiting in its memory.\n`;
+  return `${safe}In no queue here, and not read: ${count} of the last 7 days, the newest of ${newest!.slice(0, 16).replace('T', ' ')} UTC.
+They did not come through a host that works on this database. Those that the monolith had not delivered when its process ended are
+lost from the queue; they stay in the conversations. The newest: ${examples.join(' ')}
+`;
 }
 
 /** What `--force` cannot take away: processes would go on looking for the views. */

@@ -64,8 +64,7 @@ async function decide(homes: DataHomes, names: readonly string[], to: DataHome, 
     to
   ];
   print(`The data of ${names.join(', ')} is ${changed ? 'now' : 'already'} ${place}.\n`);
-  if (changed && live > 0)
-    print(`${worked(following, live)}\n`);
+  if (changed && live > 0) print(`${worked(following, live)}\n`);
 }
 
 function worked(following: number, live: number): string {

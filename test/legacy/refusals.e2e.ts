@@ -88,8 +88,14 @@ it('a weight on new code without a prepared data home, also by force', async () 
 it('a weight on legacy without LEGACY_URL', async () => {
   const said = await byTerminal(['auth', '--legacy', '90%', '--force'], { LEGACY_URL: '' });
   expect(said).toMatchObject({ code: 1, out: '', err: expect.stringContaining('that needs LEGACY_URL, which is not set here.') as string });
-  // Over HTTP: a server without it would not even start here, see also operators.e2e.ts.
-  await expect(ServerProcess.start({ ...environment, LEGACY_URL: '' })).rejects.toThrow(/is routed to legacy, which needs LEGACY_URL/);
+  const without = await ServerProcess.start({ ...environment, LEGACY_URL: '' });
+  try {
+    const answer = await byApi(without.url, 'auth', { legacy: 90, force: true });
+    expect(answer).toMatchObject({ status: 409, body: { code: 'route.out_of_reach', home: 'legacy', setting: 'LEGACY_URL' } });
+  } finally {
+    await without.remove();
+  }
+  expect(await shares('auth')).toEqual(allLegacy);
 });
 
 it('secrets that differ, also by force', async () => {

@@ -22,7 +22,7 @@ export function shellBlocks(markdown: string): ShellBlock[] {
 }
 
 /**
- * The first of the lines that was not printed in their order; undefined if all were. Compared loosely: a number is any number, blanks are one blank, `…` is anything,
+ * The first of the lines that was not printed in their order; undefined if all were. Compared loosely: a number is any number unless it is a percentage, blanks are one blank, `…` is anything,
  * also further lines.
  */
 export function missingLine(printed: string, expected: readonly string[]): string | undefined {
@@ -46,7 +46,7 @@ const loosely = (line: string): string =>
     .replace(/\b\d+\.\d+\.\d+\+\S+/g, '#')
     .replace(/\bcli \S+@\S+:/g, 'cli somebody:')
     .replace(/\blocalhost:\d+/g, '127.0.0.1:1')
-    .replace(/\d+(?:[.,:-]\d+)*/g, '#')
+    .replace(/\d+(?:[.,:-]\d+)*(?![\d.]*%)/g, '#')
     .replace(/\s+/g, ' ')
     .trim();
 

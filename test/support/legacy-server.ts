@@ -1,13 +1,12 @@
 import { type Variant } from '@banyan/migration/prepare/kinds';
 import { prepareLegacy } from '@banyan/migration/prepare/prepare';
 import { makeSideTables } from '@banyan/migration/prepare/side';
-import { type DomainEntry, domainNames, domains, tableSets } from '@banyan/domains';
+import { tableSets } from '@banyan/domains';
 import { openDataSource } from '@banyan/platform/database/data-source';
 import { Database } from '@banyan/platform/database/database';
 import { DataHomeStore } from '@banyan/platform/host/data-home.store';
 import { type LegacyDatabase, makeLegacyDatabase } from '../legacy/legacy-database';
 import { startTestServer, type TestServer, type TestServerOptions } from './banyan';
-import { Deployment } from './deployment';
 import { until } from './until';
 
 export interface ServerOnLegacy {
@@ -48,29 +47,8 @@ export async function startOnLegacy(variant: Variant, { withLegacy, ...options }
   };
 }
 
-/** A host, and a worker of each domain that does all of its work, each a process of its own, on a legacy database. */
-export async function startPlacedOnLegacy(variant: Variant): Promise<Omit<ServerOnLegacy, 'server'> & { readonly deployment: Deployment }> {
-  const legacy = await makePrepared(variant);
-  const each = <T>(value: T) => Object.fromEntries(domainNames.map((domain) => [domain, value]));
-  const deployment = await Deployment.start({ remote: each(1), workers: each(1), environment: { LEGACY_DATABASE_URL: legacy.url } });
-  await decideHomes(deployment.environment, 'legacy');
-  const withData = (Object.values(domains) as DomainEntry[]).filter(({ tableSet }) => tableSet).length;
-  await until(async () => {
-    const parts = await Promise.all(deployment.processes.map(async ({ url }) => Object.keys(await partsOf(url)).length));
-    return parts.reduce((sum, count) => sum + count, 0) === 2 * withData; // the host has all of them, and one worker each
-  });
-  return {
-    url: deployment.url,
-    legacy,
-    deployment,
-    close: async () => {
-      await deployment.remove();
-      await legacy.drop();
-    },
-  };
-}
-
-async function partsOf(url: string): Promise<Record<string, string>> {
+/** Of the data that a process works on, whether each is there. */
+export async function partsOf(url: string): Promise<Record<string, string>> {
   return ((await (await fetch(`${url}/readyz`)).json()) as { parts: Record<string, string> }).parts;
 }
 

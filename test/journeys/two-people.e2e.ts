@@ -1,8 +1,8 @@
 import { variants } from '@banyan/migration/prepare/kinds';
 import { startTestServer } from '../support/banyan';
-import { startOnLegacy, startPlacedOnLegacy } from '../support/legacy-server';
+import { startOnLegacy } from '../support/legacy-server';
 import { envelope, type Person, register, signIn } from '../support/people';
-import { placements, startPlaced, strayed } from '../support/placements';
+import { placements, startPlaced, startPlacedOnLegacy, strayed } from '../support/placements';
 
 interface Started {
   readonly url: string;

@@ -3,7 +3,7 @@ import { LegacyProcess } from '../legacy-app/legacy-process';
 import { dropDatabases, freshEnvironment, TEST_SECRET } from '../support/banyan';
 import { banyan } from '../support/cli';
 import { withClient } from '../support/database';
-import { makePrepared } from '../support/prepared-legacy';
+import { makePrepared } from '../support/legacy-server';
 import { type Person, register } from '../support/people';
 import { createTestBroker, type TestBroker } from '../support/rabbitmq';
 import { ServerProcess } from '../support/server-process';

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { domainNames, tableSets } from '@banyan/domains';
 import { WebSocket, WebSocketServer } from 'ws';
 import { dropDatabases, freshEnvironment } from '../support/banyan';
-import { decideHomes, makePrepared } from '../support/prepared-legacy';
+import { decideHomes, makePrepared } from '../support/legacy-server';
 import { envelope, type Person, register } from '../support/people';
 import { exchange } from '../support/raw-http';
 import { ServerProcess } from '../support/server-process';

@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { banyan, type Said } from '../support/cli';
 import { dropDatabases, freshEnvironment, TEST_SECRET } from '../support/banyan';
-import { decideHomes, makePrepared } from '../support/prepared-legacy';
+import { decideHomes, makePrepared } from '../support/legacy-server';
 import { freshAccount } from '../support/people';
 import { ServerProcess } from '../support/server-process';
 import { until } from '../support/until';

@@ -5,7 +5,7 @@ import { caseHooks } from '../legacy-app/hooks';
 import { LegacyProcess } from '../legacy-app/legacy-process';
 import { dropDatabases, freshEnvironment, TEST_SECRET } from '../support/banyan';
 import { banyan } from '../support/cli';
-import { decideHomes, makePrepared } from '../support/prepared-legacy';
+import { decideHomes, makePrepared } from '../support/legacy-server';
 import { envelope, type Person, register } from '../support/people';
 import { ServerProcess } from '../support/server-process';
 import { until } from '../support/until';

@@ -14,7 +14,7 @@ import type { DataSource } from 'typeorm';
 import type { LegacyDatabase } from '../legacy/legacy-database';
 import { LegacyProcess } from '../legacy-app/legacy-process';
 import { dropDatabases, freshEnvironment, TEST_SECRET } from './banyan';
-import { decideHomes, makePrepared } from './prepared-legacy';
+import { decideHomes, makePrepared, partsOf } from './legacy-server';
 import { createTestBroker, type TestBroker } from './rabbitmq';
 import { ServerProcess } from './server-process';
 import { until } from './until';
@@ -155,9 +155,14 @@ export class Deployment {
     );
     for (let n = 0; n < hosts; n++) this.hosts.push(await ServerProcess.start({ ...this.environment, SERVE: 'all' }));
     this.connected = await Operator.connect(this.environment);
-    if (this.system) await decideHomes(this.environment, 'legacy');
-    for (const { url } of this.processes) await dataFound(url);
+    if (this.system) await this.decide();
     await this.settled();
+  }
+
+  /** Resolves when every host works on the legacy database. */
+  private async decide(): Promise<void> {
+    await decideHomes(this.environment, 'legacy');
+    for (const { url } of this.hosts) await until(async () => Object.keys(await partsOf(url)).length === tableSets.length);
   }
 
   private get operator(): Operator {
@@ -175,14 +180,6 @@ export class Deployment {
       );
     });
   }
-}
-
-/** Resolves when a process works on the data of every table set. */
-export async function dataFound(url: string): Promise<void> {
-  await until(async () => {
-    const { parts } = (await (await fetch(`${url}/readyz`)).json()) as { parts: Record<string, string> };
-    return Object.keys(parts).length === tableSets.length;
-  });
 }
 
 async function startLegacy({ variant, postgres }: LegacyPlan): Promise<LegacySystem> {

@@ -1,9 +1,12 @@
 import { type Variant } from '@banyan/migration/prepare/kinds';
-import { type DomainEntry, domainNames, domains, tableSets } from '@banyan/domains';
-import type { LegacyDatabase } from '../legacy/legacy-database';
+import { prepareLegacy } from '@banyan/migration/prepare/prepare';
+import { makeSideTables } from '@banyan/migration/prepare/side';
+import { tableSets } from '@banyan/domains';
+import { openDataSource } from '@banyan/platform/database/data-source';
+import { Database } from '@banyan/platform/database/database';
+import { DataHomeStore } from '@banyan/platform/host/data-home.store';
+import { type LegacyDatabase, makeLegacyDatabase } from '../legacy/legacy-database';
 import { startTestServer, type TestServer, type TestServerOptions } from './banyan';
-import { Deployment } from './deployment';
-import { decideHomes, makePrepared } from './prepared-legacy';
 import { until } from './until';
 
 export interface ServerOnLegacy {
@@ -11,6 +14,14 @@ export interface ServerOnLegacy {
   readonly url: string;
   readonly legacy: LegacyDatabase;
   close(): Promise<void>;
+}
+
+/** A legacy database as `banyan legacy prepare` leaves it. @param postgres where, if not on the one that all tests share */
+export async function makePrepared(variant: Variant, postgres?: string): Promise<LegacyDatabase> {
+  const legacy = await makeLegacyDatabase(variant, postgres);
+  await prepareLegacy(await legacy.connect());
+  await makeSideTables(legacy.url);
+  return legacy;
 }
 
 interface OnLegacyOptions extends TestServerOptions {
@@ -36,28 +47,20 @@ export async function startOnLegacy(variant: Variant, { withLegacy, ...options }
   };
 }
 
-/** A host, and a worker of each domain that does all of its work, each a process of its own, on a legacy database. */
-export async function startPlacedOnLegacy(variant: Variant): Promise<Omit<ServerOnLegacy, 'server'> & { readonly deployment: Deployment }> {
-  const legacy = await makePrepared(variant);
-  const each = <T>(value: T) => Object.fromEntries(domainNames.map((domain) => [domain, value]));
-  const deployment = await Deployment.start({ remote: each(1), workers: each(1), environment: { LEGACY_DATABASE_URL: legacy.url } });
-  await decideHomes(deployment.environment, 'legacy');
-  const withData = (Object.values(domains) as DomainEntry[]).filter(({ tableSet }) => tableSet).length;
-  await until(async () => {
-    const parts = await Promise.all(deployment.processes.map(async ({ url }) => Object.keys(await partsOf(url)).length));
-    return parts.reduce((sum, count) => sum + count, 0) === 2 * withData; // the host has all of them, and one worker each
-  });
-  return {
-    url: deployment.url,
-    legacy,
-    deployment,
-    close: async () => {
-      await deployment.remove();
-      await legacy.drop();
-    },
-  };
+/** Of the data that a process works on, whether each is there. */
+export async function partsOf(url: string): Promise<Record<string, string>> {
+  return ((await (await fetch(`${url}/readyz`)).json()) as { parts: Record<string, string> }).parts;
 }
 
-async function partsOf(url: string): Promise<Record<string, string>> {
-  return ((await (await fetch(`${url}/readyz`)).json()) as { parts: Record<string, string> }).parts;
+/** As an operator decides, where nobody has done it before. */
+export async function decideHomes(environment: Readonly<Record<string, string>>, home: 'own' | 'legacy'): Promise<void> {
+  const url = environment['HOST_DATABASE_URL']!;
+  const source = await openDataSource({ url, schema: 'banyan_host', role: 'banyan_host', poolSize: 1, applicationName: 'banyan test' });
+  try {
+    const expected = Object.fromEntries(tableSets.map((name) => [name, 'none' as const]));
+    const change = { table_sets: tableSets, home, by: 'test', why: 'a test', expected };
+    await new DataHomeStore(new Database(() => source)).change(change, () => undefined);
+  } finally {
+    await source.destroy();
+  }
 }

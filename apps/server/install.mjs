@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,6 +68,7 @@ function fits(list, value) {
 }
 
 async function install() {
+  requireOwn(join(root, 'node_modules'));
   requireWritable(root, join(root, 'node_modules'));
   console.log('Installing the packages of package-lock.json (once; about a minute) …');
   // A server needs the compiler here, whatever NODE_ENV says; no package reports home.
@@ -132,6 +133,14 @@ async function alone(work) {
   } finally {
     server.close();
   }
+}
+
+/** `npm ci` follows a link and empties what it leads to: the packages of somebody else. */
+function requireOwn(path) {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
+    throw new Refusal(
+      `${path} is a link, and the packages it leads to are not those of package-lock.json: remove the link, then start again.`,
+    );
 }
 
 function requireWritable(...paths) {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -103,6 +103,17 @@ describe('npm start', () => {
     const { code, errors } = await start();
     expect(code).toBe(1);
     expect(errors.trim().split('\n').at(-1)).toMatch(/^`npm ci` failed .* start again\.$/);
+  });
+
+  it('leaves the packages alone that a link leads to', async () => {
+    const theirs = join(checkout, 'elsewhere');
+    await mkdir(theirs);
+    await put('elsewhere/kept', 'theirs');
+    await symlink(theirs, join(checkout, 'node_modules'));
+    const { code, errors } = await start();
+    expect(code).toBe(1);
+    expect(errors).toMatch(/node_modules is a link, .* remove the link, then start again\.\n$/);
+    expect(await readFile(join(theirs, 'kept'), 'utf8')).toBe('theirs');
   });
 
   it('refuses an old Node in one sentence', async () => {

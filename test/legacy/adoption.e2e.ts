@@ -209,18 +209,19 @@ describe('a message that a host brings to legacy', () => {
   });
 
   it('is told apart from what only legacy’s memory has', async () => {
-    const report = async () =>
-      JSON.parse((await runBanyan(banyan.server.environment, 'legacy', 'queue', '--json')).out) as { kept: number; unqueued: object };
+    const report = async () => JSON.parse((await runBanyan(banyan.server.environment, 'legacy', 'queue', '--json')).out) as object;
     await route(all);
-    expect(await report()).toEqual({ kept: 0, unqueued: { count: 0, newest: null, examples: [] } });
+    expect(await report()).toEqual({ kept: 0, only_here: 0, unqueued: { count: 0, newest: null, examples: [] } });
     const { message_id } = await sendBy(ada, {});
     const past = await sendFrom(adaThere, ben, 'past the host');
+    expect(await report()).toMatchObject({ kept: 1, only_here: 0 });
     await legacy.kill();
-    expect(await report()).toMatchObject({ kept: 1, unqueued: { count: 1, examples: [past] } });
+    expect(await report()).toMatchObject({ kept: 1, only_here: null, unqueued: { count: 1, examples: [past] } });
     const { out } = await runBanyan(banyan.server.environment, 'legacy', 'queue');
     expect(out).toContain('Kept here as well: 1.');
     expect(out).toContain(`The newest: ${past}`);
     await legacy.startAgain();
+    expect(await report()).toMatchObject({ kept: 1, only_here: 1 });
     expect(await idsOf(ben)).toEqual([message_id]);
     const { body: history } = await ben.get(`/messages/conversation/${ada.id}`).expect(200);
     expect(history).toHaveLength(2);

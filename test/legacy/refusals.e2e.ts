@@ -227,7 +227,7 @@ describe('doctor and status', () => {
     ]);
     expect(status).toMatchObject({
       data_homes: [{ table_set: 'identity', home: 'legacy' }, { home: 'legacy' }, { table_set: 'messaging', home: 'none' }],
-      relay_queues: { legacy: 'fed' },
+      relay_queues: { legacy: 'fed', own: 'unused' },
       next: ['Say where new code finds the data of messaging: banyan data messaging --legacy.'],
     });
   });

@@ -29,7 +29,7 @@ export class AdoptedQueue {
 
   /** Never fails: when the monolith does not answer, its part is missing, and that is counted. */
   async pending(userId: string): Promise<QueuedMessage[]> {
-    if (!(await this.adoption.mayHold('legacy'))) return [];
+    if (!(await this.adoption.mayHold())) return [];
     const waiting = await this.ask(() => this.legacy.pending(userId));
     if (!waiting) return [];
     if (waiting.length === 0) {
@@ -43,7 +43,7 @@ export class AdoptedQueue {
 
   /** Under the same key: the first answer. @returns whether it waited there for this user */
   async acknowledge(userId: string, messageId: string, key: string): Promise<boolean> {
-    if (!(await this.adoption.mayHold('legacy'))) return false;
+    if (!(await this.adoption.mayHold())) return false;
     const waiting = await this.ask(() => this.legacy.pending(userId));
     const message = waiting?.find(({ id }) => id === messageId);
     if (waiting && !message) return false;
@@ -55,14 +55,14 @@ export class AdoptedQueue {
 
   /** Of a message that was acknowledged: a socket that ends in the monolith would bring it again. What fails is made good by the next look. */
   async forget(userId: string, messageId: string): Promise<void> {
-    if (await this.adoption.mayHold('legacy')) await this.ask(() => this.legacy.acknowledge(userId, messageId));
+    if (await this.adoption.mayHold()) await this.ask(() => this.legacy.acknowledge(userId, messageId));
   }
 
   private async finishIfEmpty(userId: string): Promise<void> {
     if (performance.now() - this.totalledAt < TOTAL_MS) return;
     this.totalledAt = performance.now();
     await this.adoption
-      .finish('legacy', async () => (await this.legacy.total(userId)) === 0)
+      .finish(async () => (await this.legacy.total(userId)) === 0)
       .catch((error: unknown) => this.log.warn({ err: error }, 'whether the queue of legacy is empty is asked again'));
   }
 

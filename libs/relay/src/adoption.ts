@@ -5,32 +5,26 @@ import type { RouteWeights } from '@banyan/platform/dispatch/routes';
 import { InstanceStore } from '@banyan/platform/host/instance.store';
 import type { RouteTable } from '@banyan/platform/host/route-table';
 
-export type Side = 'legacy' | 'own';
+/** Of the monolith's queue. `fed`: messages may come into it. `open`: none any more, and it was not seen empty. `over`: it was. */
+export type AdoptionState = 'fed' | 'open' | 'over';
 
-/** `fed`: messages may come into it. `open`: none any more, and it was not seen empty. `over`: it was. */
-export type QueueState = 'fed' | 'open' | 'over';
-
-/** Where the taking over of both queues stands while the route of relay has that version and these weights. @throws DatabaseUnavailable */
-export async function queueStates(host: Database, version: number, weights: RouteWeights): Promise<Record<Side, QueueState>> {
-  const seen = await seenEmpty(host);
-  const state = (side: Side): QueueState => {
-    const { route, isFed } = routeTo(side, version, weights);
-    return isFed ? 'fed' : seen.get(side) === route ? 'over' : 'open';
-  };
-  return { legacy: state('legacy'), own: state('own') };
+/** How far the taking over is while the route of relay has that version and these weights. @throws DatabaseUnavailable */
+export async function adoptionState(host: Database, version: number, weights: RouteWeights): Promise<AdoptionState> {
+  if (weights.legacy > 0) return 'fed';
+  return (await emptyUnder(host)) === asText(version, weights) ? 'over' : 'open';
 }
 
 /** How long a "not yet" is believed, in this process. */
 const LOOK_MS = 2_000;
 
 /**
- * Whether messages may still wait in a queue: in the monolith's memory, or in ours. Both are asked for everybody as long as both may
- * hold something: while a part of relay is routed there, and afterwards until the queue was seen empty. That is written down in host_db
- * for the route that was in force then; another route makes the question open again.
+ * Whether messages may still wait in the monolith's memory. It is asked as long as it may hold something: while a part of relay is
+ * routed there, and afterwards until its queue was seen empty. That is written down in host_db for the route that was in force then;
+ * another route makes the question open again.
  */
 export class Adoption {
-  private readonly empty = new Map<Side, string>();
-  private readonly lookedAt = new Map<Side, number>();
+  private empty: string | undefined;
+  private lookedAt = -Infinity;
   private readonly instances: InstanceStore;
 
   constructor(
@@ -41,54 +35,54 @@ export class Adoption {
   }
 
   /** Cheap: host_db is asked each two seconds at most. While it is away, the answer is yes. */
-  async mayHold(side: Side): Promise<boolean> {
-    const { route, isFed } = this.routeTo(side);
+  async mayHold(): Promise<boolean> {
+    const { route, isFed } = this.route();
     if (isFed) return true;
-    if (this.empty.get(side) !== route && this.mayLook(side)) await this.look().catch(ignoreAway);
-    return this.empty.get(side) !== route;
+    if (this.empty !== route && this.mayLook()) await this.look().catch(ignoreAway);
+    return this.empty !== route;
   }
 
   /**
-   * Writes down that a queue is over, if nothing can come into it any more: no part of relay is routed there, every live process knows
+   * Writes down that the queue is over, if nothing can come into it any more: no part of relay is routed there, every live process knows
    * that, and `isEmpty`, which is asked after that, says so.
    */
-  async finish(side: Side, isEmpty: () => Promise<boolean>): Promise<void> {
-    const { route, isFed, version } = this.routeTo(side);
+  async finish(isEmpty: () => Promise<boolean>): Promise<void> {
+    const { route, isFed, version } = this.route();
     if (isFed) return;
     const live = (await this.instances.report()).filter(({ is_live }) => is_live);
     if (!live.every(({ route_version }) => route_version >= version) || !(await isEmpty())) return;
-    if (this.routeTo(side).route !== route) return; // moved meanwhile
+    if (this.route().route !== route) return; // moved meanwhile
     await this.host.query(sql`
-      INSERT INTO banyan_host.relay_queues (side, empty_under) VALUES (${side}, ${route})
+      INSERT INTO banyan_host.relay_queues (side, empty_under) VALUES ('legacy', ${route})
       ON CONFLICT (side) DO UPDATE SET empty_under = excluded.empty_under, seen_at = clock_timestamp()`);
-    this.empty.set(side, route);
+    this.empty = route;
   }
 
   private async look(): Promise<void> {
-    for (const [side, route] of await seenEmpty(this.host)) this.empty.set(side, route);
+    this.empty = await emptyUnder(this.host);
   }
 
-  private mayLook(side: Side): boolean {
+  private mayLook(): boolean {
     const now = performance.now();
-    if (now - (this.lookedAt.get(side) ?? -Infinity) < LOOK_MS) return false;
-    this.lookedAt.set(side, now);
+    if (now - this.lookedAt < LOOK_MS) return false;
+    this.lookedAt = now;
     return true;
   }
 
-  private routeTo(side: Side) {
-    return routeTo(side, this.routes.versionOf('relay'), this.routes.routes.weights('relay'));
+  private route() {
+    const version = this.routes.versionOf('relay');
+    const weights = this.routes.routes.weights('relay');
+    return { version, route: asText(version, weights), isFed: weights.legacy > 0 };
   }
 }
 
-/** The route under which a queue was last seen empty, when nothing could come into it any more. */
-async function seenEmpty(host: Database): Promise<Map<Side, string>> {
-  const rows = await host.query<{ side: Side; empty_under: string }>(sql`SELECT side, empty_under FROM banyan_host.relay_queues`);
-  return new Map(rows.map(({ side, empty_under }) => [side, empty_under]));
+/** The route under which the queue was last seen empty, when nothing could come into it any more. */
+async function emptyUnder(host: Database): Promise<string | undefined> {
+  const [row] = await host.query<{ empty_under: string }>(sql`SELECT empty_under FROM banyan_host.relay_queues WHERE side = 'legacy'`);
+  return row?.empty_under;
 }
 
-function routeTo(side: Side, version: number, { remote, local, legacy }: RouteWeights) {
-  return { version, route: `${version}: ${remote}, ${local}, ${legacy}`, isFed: side === 'legacy' ? legacy > 0 : remote + local > 0 };
-}
+const asText = (version: number, { remote, local, legacy }: RouteWeights): string => `${version}: ${remote}, ${local}, ${legacy}`;
 
 function ignoreAway(error: unknown): void {
   if (!(error instanceof DatabaseUnavailable)) throw error;

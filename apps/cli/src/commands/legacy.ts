@@ -1,4 +1,5 @@
 import { type DomainEntry, type DomainName, domains } from '@banyan/domains';
+import { countOnlyHere } from '@banyan/migration/adoption/only-here';
 import { type QueueReport, reportQueue } from '@banyan/migration/adoption/unqueued';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import { tablesWithRows } from '@banyan/migration/homes/rows';
@@ -7,8 +8,11 @@ import { prepareLegacy, removeLegacy } from '@banyan/migration/prepare/prepare';
 import { preparedBy, withLegacy } from '@banyan/migration/prepare/prepared';
 import { makeSideTables, pendingSideTables } from '@banyan/migration/prepare/side';
 import { StartupError } from '@banyan/platform/config/startup-error';
+import { jwtSecret } from '@banyan/platform/config/jwt-secret';
 import type { Settings } from '@banyan/platform/config/table';
+import { LegacyQueue } from '@banyan/relay/legacy-queue';
 import { Command } from 'commander';
+import { type Client, DatabaseError } from 'pg';
 import { domainsWithData, homeReach, settingsHere, withHostDatabase } from '../databases';
 import { NeedsAttention } from '../exit';
 import { print, printJson, table } from '../terminal';
@@ -85,20 +89,37 @@ function removeCommand(): Command {
 function queueCommand(): Command {
   return new Command('queue')
     .description("what of the monolith's relay queue, which is in its memory, outlives its process, and what may not")
-    .option('--json', 'as JSON: {kept, unqueued: {count, newest, examples}}')
+    .option('--json', 'as JSON: {kept, only_here (null while the monolith does not answer), unqueued: {count, newest, examples}}')
     .action(async ({ json }: { json?: true }) => {
       const { schema } = domains.message;
-      const report = await withLegacy(legacyUrl(settingsHere()), async (client) => {
-        if (await preparedBy(client, schema)) return reportQueue(client);
-        throw new StartupError('The legacy database is not prepared: run banyan legacy prepare.');
+      const settings = settingsHere();
+      const report = await withLegacy(legacyUrl(settings), async (client) => {
+        if (!(await preparedBy(client, schema))) throw new StartupError('The legacy database is not prepared: run banyan legacy prepare.');
+        const { kept, unqueued } = await reportQueue(client);
+        return { kept, only_here: await onlyHere(settings, client), unqueued };
       });
       if (json) printJson(report);
       else print(describeQueue(report));
     });
 }
 
-function describeQueue({ kept, unqueued: { count, newest, examples } }: QueueReport): string {
-  const safe = `Kept here as well: ${kept}. They outlive the monolith's process.\n`;
+/** Null if it cannot be told. */
+async function onlyHere(settings: Settings, client: Client): Promise<number | null> {
+  if (!settings.LEGACY_URL) return null;
+  const queue = new LegacyQueue(settings.LEGACY_URL, await jwtSecret(settings));
+  return countOnlyHere(client, (userId) => queue.pending(userId)).catch((error: unknown) => {
+    if (error instanceof DatabaseError) throw error;
+    return null;
+  });
+}
+
+const onlyHereInWords = (count: number | null): string => {
+  if (count === null) return 'Whether something waits only here cannot be told: the monolith does not answer.';
+  return count === 0 ? 'Nothing waits only here.' : `Waiting only here: ${count}. The monolith does not have them in its memory.`;
+};
+
+function describeQueue({ kept, only_here, unqueued: { count, newest, examples } }: QueueReport & { only_here: number | null }): string {
+  const safe = `Kept here as well: ${kept}. They outlive the monolith's process.\n${onlyHereInWords(only_here)}\n`;
   if (count === 0) return `${safe}Nothing else of the last 7 days can be waiting in its memory.\n`;
   return `${safe}In no queue here, and not read: ${count} of the last 7 days, the newest of ${newest!.slice(0, 16).replace('T', ' ')} UTC.
 They did not come through a host that works on this database. Those that the monolith had not delivered when its process ended are

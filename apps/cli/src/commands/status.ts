@@ -1,3 +1,4 @@
+import { domains } from '@banyan/domains';
 import type { Check } from '@banyan/migration/health/check';
 import { checkServers } from '@banyan/migration/health/servers';
 import { type Saved, SavedStore } from '@banyan/migration/proxy/saved.store';
@@ -5,11 +6,13 @@ import type { DomainRoute } from '@banyan/migration/routes/contract';
 import type { Mismatch, Processes } from '@banyan/migration/routes/processes';
 import { toWeights } from '@banyan/migration/routes/shares';
 import { nextSteps } from '@banyan/migration/status/next-steps';
+import type { Sight } from '@banyan/migration/health/sight';
 import type { Settings } from '@banyan/platform/config/table';
 import type { Database } from '@banyan/platform/database/database';
+import type { RouteWeights } from '@banyan/platform/dispatch/routes';
 import type { StoredDataHome } from '@banyan/platform/host/data-home.store';
 import type { InstanceReport } from '@banyan/platform/host/instance.store';
-import { type QueueState, queueStates, type Side } from '@banyan/relay/adoption';
+import { type AdoptionState, adoptionState } from '@banyan/relay/adoption';
 import { Command } from 'commander';
 import { settingsHere, withHostDatabase } from '../databases';
 import { NeedsAttention } from '../exit';
@@ -33,14 +36,20 @@ export function statusCommand(): Command {
     });
 }
 
+interface RelayQueues {
+  readonly legacy: AdoptionState;
+  /** `fed` by new code. `kept`: what hosts bring to the monolith waits in it as well. `unused`: messages are not at home where it is. */
+  readonly own: 'fed' | 'kept' | 'unused';
+}
+
 interface Status {
   readonly routes: readonly DomainRoute[];
   readonly data_homes: ReadonlyMap<string, StoredDataHome | undefined>;
   readonly health: readonly Check[];
   readonly processes: readonly InstanceReport[];
   readonly mismatches: readonly Mismatch[];
-  /** Of the monolith's relay and of ours; null where there is no monolith. */
-  readonly relay_queues: Readonly<Record<Side, QueueState>> | null;
+  /** Null where there is no monolith. */
+  readonly relay_queues: RelayQueues | null;
   readonly saved_acknowledgements: readonly Saved[];
   readonly attention: readonly string[];
   readonly next: readonly string[];
@@ -52,9 +61,9 @@ async function statusOf(settings: Settings, host: Database): Promise<Status> {
   const relay = routes.find(({ domain }) => domain === 'relay')!;
   const { remote, local, legacy } = relay.homes;
   const weights = toWeights({ remote: remote.percent, local: local.percent, legacy: legacy.percent });
-  const [{ checks, prepared }, queues, saved] = await Promise.all([
+  const [{ checks, prepared }, adoption, saved] = await Promise.all([
     checkServers(sight),
-    queueStates(host, relay.last_change?.version ?? 0, weights),
+    adoptionState(host, relay.last_change?.version ?? 0, weights),
     new SavedStore(host).list(),
   ]);
   const mismatches = processes.mismatches();
@@ -66,10 +75,10 @@ async function statusOf(settings: Settings, host: Database): Promise<Status> {
     health: checks,
     processes: processes.all,
     mismatches,
-    relay_queues: hasMonolith ? queues : null,
+    relay_queues: hasMonolith ? { legacy: adoption, own: ownQueue(weights, sight.homes) } : null,
     saved_acknowledgements: saved,
     attention: attentionTo(processes, mismatches, routes, checks),
-    next: nextSteps({ live: processes.live.length, hasMonolith, hasLegacyDatabase, prepared, homes: sight.homes, routes, queues }),
+    next: nextSteps({ live: processes.live.length, hasMonolith, hasLegacyDatabase, prepared, homes: sight.homes, routes, adoption }),
   };
 }
 
@@ -134,9 +143,14 @@ function describe({ routes, data_homes, health, processes, relay_queues, saved_a
   return blocks.join('\n');
 }
 
-function queuesInWords({ legacy, own }: Readonly<Record<Side, QueueState>>): string {
-  if (legacy === 'fed' && own !== 'fed')
-    return `Relay's queues: the monolith's${own === 'over' ? '' : '; ours is asked too, until it was seen empty'}.`;
+function ownQueue({ remote, local }: RouteWeights, homes: Sight['homes']): RelayQueues['own'] {
+  if (remote + local > 0) return 'fed';
+  return (homes.get(domains.message.tableSet) ?? 'none') === 'none' ? 'unused' : 'kept';
+}
+
+function queuesInWords({ legacy, own }: RelayQueues): string {
+  if (own === 'unused') return "Relay's queue: the monolith's.";
+  if (own === 'kept') return "Relay's queues: the monolith's; what hosts bring there is kept in ours as well.";
   if (legacy === 'fed') return "Relay's queues: both, as one (the monolith's is adopted).";
   if (legacy === 'open') return "Relay's queues: ours; the monolith's is adopted until it was seen empty.";
   return "Relay's queues: ours; the monolith's is over.";

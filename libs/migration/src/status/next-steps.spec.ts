@@ -22,7 +22,7 @@ const ready: Situation = {
   prepared: 'yes',
   homes: homesAre('legacy'),
   routes: ['auth', 'user', 'message', 'relay', 'websocket'].map((domain) => route(domain, 0)),
-  queues: { legacy: 'fed', own: 'over' },
+  adoption: 'fed',
 };
 const withRelay = (relay: DomainRoute): Situation => ({
   ...ready,
@@ -52,13 +52,13 @@ it('a canary goes on when it is well, back when it fails, and waits while nothin
 });
 
 it('after relay comes auth, and the monolith stays for its queue', () => {
-  const steps = nextSteps({ ...withRelay(route('relay', 100)), queues: { legacy: 'open', own: 'fed' } });
+  const steps = nextSteps({ ...withRelay(route('relay', 100)), adoption: 'open' });
   expect(steps).toEqual([expect.stringMatching(/^Begin with auth/), expect.stringMatching(/^Keep the monolith running/)]);
 });
 
 it('at the end, what the monolith is still there for', () => {
   const routes = ready.routes.map(({ domain }) => route(domain, domain === 'websocket' ? 0 : 100));
-  expect(nextSteps({ ...ready, routes, queues: { legacy: 'over', own: 'fed' } })).toEqual([
+  expect(nextSteps({ ...ready, routes, adoption: 'over' })).toEqual([
     expect.stringMatching(/^relay, auth, user, message are on new code\. .* serves websocket and every path/),
   ]);
 });

@@ -1,6 +1,6 @@
 import { type DomainName, tableSets } from '@banyan/domains';
 import type { DataHome } from '@banyan/platform/host/data-home.store';
-import type { QueueState, Side } from '@banyan/relay/adoption';
+import type { AdoptionState } from '@banyan/relay/adoption';
 import type { DomainRoute } from '../routes/contract';
 
 export interface Situation {
@@ -13,7 +13,8 @@ export interface Situation {
   readonly prepared: 'no' | 'older' | 'yes' | undefined;
   readonly homes: ReadonlyMap<string, DataHome>;
   readonly routes: readonly DomainRoute[];
-  readonly queues: Readonly<Record<Side, QueueState>>;
+  /** Of the monolith's relay queue. */
+  readonly adoption: AdoptionState;
 }
 
 /** docs/runbooks/migrate.md leads through them in this order: the one that can lose least comes first. */
@@ -65,8 +66,8 @@ function sentenceFor({ domain, homes: { remote, local, legacy } }: DomainRoute):
 }
 
 /** The one that gets nothing any more, and was not seen empty. */
-function queueToEnd({ queues }: Situation): string[] {
-  if (queues.legacy === 'open')
+function queueToEnd({ adoption }: Situation): string[] {
+  if (adoption === 'open')
     return ["Keep the monolith running: messages may still wait in its relay's memory, which is asked with every look into a queue."];
   return [];
 }

@@ -25,7 +25,7 @@ export class Shell {
     this.child.stdin!.write(`${commands}\nprintf '\\0end %d\\n' $?\n`);
     let match: RegExpExecArray | null;
     while (!(match = end.exec(this.written))) {
-      if (this.child.exitCode !== null) throw new Error(`the shell ended:\n${this.written}`);
+      if (this.hasEnded()) throw new Error(`the shell ended:\n${this.written}`);
       await Promise.race([once(this.child.stdout!, 'data'), this.ended]);
     }
     this.isBusy = false;
@@ -34,9 +34,13 @@ export class Shell {
 
   /** Ends it and its jobs, also in the middle of a loop that would never end. */
   async close(): Promise<void> {
-    if (this.child.exitCode !== null) return;
+    if (this.hasEnded()) return;
     if (this.isBusy) this.child.kill();
     else this.child.stdin!.end('exit\n');
     await this.ended;
+  }
+
+  private hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 }

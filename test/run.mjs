@@ -53,7 +53,13 @@ async function runJest(env) {
   const TMPDIR = join(dirname(env.TEST_SERVICES_FILE), 'tmp');
   mkdirSync(TMPDIR);
   const report = join(TMPDIR, 'report.json');
-  const args = ['--json', `--outputFile=${report}`, `--cacheDirectory=${join(root, 'node_modules/.cache/jest')}`, ...selection];
+  const args = [
+    '--forceExit',
+    '--json',
+    `--outputFile=${report}`,
+    `--cacheDirectory=${join(root, 'node_modules/.cache/jest')}`,
+    ...selection,
+  ];
   const matrix = isFullMatrix ? { TEST_MATRIX: 'all' } : {};
   const code = await run(process.execPath, [join(root, 'node_modules/jest/bin/jest.js'), ...args], { ...env, ...matrix, TMPDIR });
   const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = readReport(report);

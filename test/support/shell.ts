@@ -35,8 +35,8 @@ export class Shell {
   /** Ends it and its jobs, also in the middle of a loop that would never end. */
   async close(): Promise<void> {
     if (this.hasEnded()) return;
-    if (this.isBusy) this.child.kill();
-    else this.child.stdin!.end('exit\n');
+    this.child.stdin!.end('exit\n');
+    if (this.isBusy) this.child.kill(); // does not read it, perhaps never
     await this.ended;
   }
 

@@ -330,6 +330,7 @@ describe('a handler', () => {
     await away.start();
     await until(isEmpty);
     // One that failed just before the database was back is recorded there and comes after the others.
+    await until(async () => (await effects()).length === 11);
     expect((await effects()).sort((a, b) => a - b)).toEqual(range(11));
     expect(others).toEqual(range(11));
     await running[0]?.stop();

@@ -12,6 +12,9 @@ import { Deliveries1763800001000 } from './message/side/1763800001000-deliveries
 import { Published1763800002000 as MessagePublished } from './message/side/1763800002000-published';
 import { Adopted1763800006000 } from './message/side/1763800006000-adopted';
 import { Messages1763800000000 } from './message/tables/1763800000000-messages';
+import { Platform1763800000000 as NotificationPlatform } from './notification/side/1763800000000-platform';
+import { Published1763800002000 as NotificationPublished } from './notification/side/1763800002000-published';
+import { Notifications1763800010000 } from './notification/side/1763800010000-notifications';
 import { Platform1763800000000 as UserPlatform } from './user/side/1763800000000-platform';
 import { Published1763800002000 as UserPublished } from './user/side/1763800002000-published';
 import { Profiles1763800000000 } from './user/tables/1763800000000-profiles';
@@ -26,6 +29,7 @@ export const migrations: Partial<
   auth: { tables: [Accounts1763800000000], side: [AuthPlatform, AuthPublished] },
   user: { tables: [Profiles1763800000000], side: [UserPlatform, UserPublished] },
   message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000, MessagePublished, Adopted1763800006000] },
+  notification: { tables: [], side: [NotificationPlatform, NotificationPublished, Notifications1763800010000] },
   host: {
     tables: [],
     side: [RoutesAndInstances1763800000000, DataHomes1763800003000, RelayQueues1763800004000, SavedAcknowledgements1763800005000],

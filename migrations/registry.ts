@@ -17,7 +17,9 @@ import { Published1763800002000 as NotificationPublished } from './notification/
 import { Notifications1763800010000 } from './notification/side/1763800010000-notifications';
 import { Platform1763800000000 as UserPlatform } from './user/side/1763800000000-platform';
 import { Published1763800002000 as UserPublished } from './user/side/1763800002000-published';
+import { Social1763800007000 } from './user/side/1763800007000-social';
 import { Profiles1763800000000 } from './user/tables/1763800000000-profiles';
+import { ContactsAndInvitations1763800007000 } from './user/tables/1763800007000-contacts-and-invitations';
 
 /**
  * The two histories of each domain that keeps data. `tables`: those with a legacy counterpart, which is a view on the legacy
@@ -27,7 +29,7 @@ export const migrations: Partial<
   Record<DomainName | 'host', { readonly tables: readonly Migration[]; readonly side: readonly Migration[] }>
 > = {
   auth: { tables: [Accounts1763800000000], side: [AuthPlatform, AuthPublished] },
-  user: { tables: [Profiles1763800000000], side: [UserPlatform, UserPublished] },
+  user: { tables: [Profiles1763800000000, ContactsAndInvitations1763800007000], side: [UserPlatform, UserPublished, Social1763800007000] },
   message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000, MessagePublished, Adopted1763800006000] },
   notification: { tables: [], side: [NotificationPlatform, NotificationPublished, Notifications1763800010000] },
   host: {

@@ -13,3 +13,6 @@ export const userRegistered = event(
     created_at: Timestamp,
   }),
 );
+
+/** Whoever keeps or remembers the role of a user takes this one. */
+export const roleChanged = event('user.role.changed', z.object({ user_id: Uuid, role: z.string() }));

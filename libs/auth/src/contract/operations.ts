@@ -1,7 +1,6 @@
-import { command, contract, get, post, query, Text, Timestamp, Uuid } from '@banyan/platform/contract';
+import { command, contract, Email, get, post, query, Text, Timestamp, Uuid } from '@banyan/platform/contract';
 import { PublicKey, UserNotFound } from '@banyan/user/contract';
 import { z } from 'zod';
-import { Email } from './email';
 import { AccountNotFound, AlreadyRegistered, InvalidCredentials, PasswordTooLong } from './errors';
 import { RegisteredUser, session, SignedInUser } from './types';
 

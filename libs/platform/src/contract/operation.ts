@@ -54,6 +54,8 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   readonly limit?: string;
   /** The field of the input by which callers who are not signed in stick to a home, so that a repeat meets the same one. */
   readonly stickBy?: string;
+  /** Of an operation for admins: what others are told. */
+  readonly refusal?: ErrorDefinition;
 }
 
 interface Draft<I extends z.ZodType, O extends z.ZodType, A extends Access> {
@@ -66,6 +68,7 @@ interface Draft<I extends z.ZodType, O extends z.ZodType, A extends Access> {
   readonly timeoutMs?: number;
   readonly limit?: string;
   readonly stickBy?: string;
+  readonly refusal?: ErrorDefinition;
 }
 
 const DEFAULT_TIMEOUT_MS = 2_000;
@@ -75,7 +78,7 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
   repeatable: Repeatable,
   draft: Draft<I, O, A>,
 ): Operation<I, O, A> {
-  const { summary, http = [], access, input, output, errors = [], timeoutMs = DEFAULT_TIMEOUT_MS, limit, stickBy } = draft;
+  const { summary, http = [], access, input, output, errors = [], timeoutMs = DEFAULT_TIMEOUT_MS, limit, stickBy, refusal } = draft;
   return {
     kind,
     name: '',
@@ -90,6 +93,7 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
     timeoutMs,
     limit,
     stickBy,
+    refusal,
   };
 }
 

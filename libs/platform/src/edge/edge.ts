@@ -123,7 +123,7 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
       } else {
         const actor = await callers.identify(request.headers.authorization);
         limits.take('user', actor.userId);
-        if (operation.access === 'admin' && actor.role !== 'admin') throw AdminsOnly();
+        if (operation.access === 'admin' && actor.role !== 'admin') throw (operation.refusal ?? AdminsOnly)();
         request.actor = actor;
       }
       request.idempotencyKey = keyOf(request.headers['idempotency-key']);

@@ -37,6 +37,7 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import { mountAccountPages } from './account/pages';
 import { CALLER_CHANGED, CallerChanges } from './caller-changes';
 import { contracts, domainTable, edgeContracts } from './domains';
 import { startEvents } from './events';
@@ -244,6 +245,7 @@ async function openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue
   });
   mountDocumentation(app, edgeContracts, settings.PUBLIC_URL);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
+  mountAccountPages(fastify, { app: settings.MAIL_FROM.name, appUrl: settings.FRONTEND_URL ?? settings.PUBLIC_URL });
   const limits = new Limits(settings.RATE_LIMITS, keyvalue);
   mountEdge(fastify, { contracts: edgeContracts, dispatcher, callers, limits, metrics, log });
 }

@@ -4,6 +4,7 @@ import { Client } from '@banyan/platform/dispatch/client';
 import { NoInvitation, userContract, UserNotFound } from '@banyan/user/contract';
 import { Injectable } from '@nestjs/common';
 import { kinds } from './kinds';
+import { Links } from './links';
 import type { DueMail } from './mail.store';
 import { plainName } from './plain-name';
 
@@ -69,29 +70,6 @@ export class Contents {
   private async example({ kind, user_id }: DueMail): Promise<Content> {
     const { email } = await this.users.profile({ user_id: user_id! });
     return { address: email, values: kinds[kind].variables };
-  }
-}
-
-/** Where mails lead to, beside the links that other domains make. */
-export class Links {
-  constructor(
-    private readonly publicUrl: string,
-    /** The web client. */
-    readonly app: string,
-  ) {}
-
-  get resetPassword(): string {
-    return `${this.publicUrl}/account/reset-password`;
-  }
-
-  /** For people: a page with a button, so that a scanner that follows links switches nothing off. */
-  unsubscribe(token: string): string {
-    return `${this.publicUrl}/account/unsubscribe#${token}`;
-  }
-
-  /** For mail programs, by POST (RFC 8058). */
-  unsubscribeInOneClick(token: string): string {
-    return `${this.publicUrl}/api/v1/notifications/unsubscribe/${token}`;
   }
 }
 

@@ -17,7 +17,7 @@ import {
   type templateVersions,
   type unsubscribe,
 } from './contract';
-import { Links } from './content';
+import { Links } from './links';
 import { NotificationService } from './notification.service';
 import { TemplateService } from './template.service';
 import { WishService } from './wish.service';

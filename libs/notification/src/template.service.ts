@@ -1,13 +1,6 @@
 import { Database } from '@banyan/platform/database/database';
 import { Injectable } from '@nestjs/common';
-import {
-  Kind,
-  type Template,
-  TemplateBroken,
-  TemplateMoved,
-  type TemplateParts,
-  TemplateVersionNotFound,
-} from './contract';
+import { Kind, type Template, TemplateBroken, TemplateMoved, type TemplateParts, TemplateVersionNotFound } from './contract';
 import { kinds, variablesOf } from './kinds';
 import { type Fault, faultsOf } from './templates/check';
 import { render } from './templates/render';

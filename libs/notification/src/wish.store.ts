@@ -45,7 +45,9 @@ export class WishStore {
     await database.query(sql`
       INSERT INTO banyan_notification.signing_keys (purpose, key) VALUES ('unsubscribe', ${randomBytes(32).toString('base64url')})
       ON CONFLICT DO NOTHING`);
-    const [row] = await database.query<{ key: string }>(sql`SELECT key FROM banyan_notification.signing_keys WHERE purpose = 'unsubscribe'`);
+    const [row] = await database.query<{ key: string }>(
+      sql`SELECT key FROM banyan_notification.signing_keys WHERE purpose = 'unsubscribe'`,
+    );
     return row!.key;
   }
 }

@@ -155,4 +155,3 @@ export const notificationContract = contract('notification', {
   sendTest,
   purge,
 });
-

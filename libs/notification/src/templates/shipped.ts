@@ -19,7 +19,10 @@ export const shipped: Readonly<Record<Kind, TemplateParts>> = {
     subject: 'Confirm your e-mail address',
     before: ['Hello {{name}},', 'please confirm that this address is yours. Until then a forgotten password cannot be replaced.'],
     button: { label: 'Confirm this address', variable: 'url' },
-    after: ['The link is good until {{expires}}, and once.', 'You have no account at {{app}}? Then somebody has mistyped an address. You need not do anything.'],
+    after: [
+      'The link is good until {{expires}}, and once.',
+      'You have no account at {{app}}? Then somebody has mistyped an address. You need not do anything.',
+    ],
     footer: ACCOUNT_FOOTER,
   }),
   reset_password: made({
@@ -77,10 +80,7 @@ function page({ subject, before, button, after, footer }: Draft): string {
     button &&
     `<p style="margin:24px 0"><a href="{{${button.variable}}}" style="display:inline-block;padding:12px 20px;border-radius:8px;background:#1f6b47;color:#ffffff;text-decoration:none;font-weight:600">${button.label}</a></p>
 <p style="margin:0 0 16px;font-size:13px;color:#6b7a71;word-break:break-all">{{${button.variable}}}</p>`;
-  const small = footer.replace(
-    '{{unsubscribe_url}}',
-    '<a href="{{unsubscribe_url}}" style="color:#6b7a71">unsubscribe</a>',
-  );
+  const small = footer.replace('{{unsubscribe_url}}', '<a href="{{unsubscribe_url}}" style="color:#6b7a71">unsubscribe</a>');
   return `<!doctype html>
 <html lang="en">
 <head>

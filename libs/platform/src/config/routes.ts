@@ -39,7 +39,10 @@ function readRoutes(text: string): InitialRoutes | undefined {
 /** The text that sends every domain that `named` does not name, and that the home can have, to one home. */
 export function routesTo(home: Home, named: string): string {
   const others = domainNames.filter((domain) => !new RegExp(`(^|[\\s;])${domain}=`).test(named));
-  return others.filter((domain) => home !== 'legacy' || isInLegacy(domain)).map((domain) => `${domain}=${home}:100%`).join(' ');
+  return others
+    .filter((domain) => home !== 'legacy' || isInLegacy(domain))
+    .map((domain) => `${domain}=${home}:100%`)
+    .join(' ');
 }
 
 export const routes = reader(

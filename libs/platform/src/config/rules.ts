@@ -25,7 +25,9 @@ export function checkTogether(settings: Settings): void {
     throw new StartupError(`ROUTES sends a part of ${routed('remote')} to remote, which needs AMQP_URL.`);
   }
   if (SMTP_URL !== undefined && MAIL_FROM.address.endsWith('@localhost')) {
-    throw new StartupError('MAIL_FROM is missing: with SMTP_URL mail needs a sender that people can tell, such as `Example Chat <noreply@chat.example>`.');
+    throw new StartupError(
+      'MAIL_FROM is missing: with SMTP_URL mail needs a sender that people can tell, such as `Example Chat <noreply@chat.example>`.',
+    );
   }
   if (LEGACY_URL === undefined && routed('legacy')) {
     throw new StartupError(`ROUTES sends a part of ${routed('legacy')} to legacy, which needs LEGACY_URL.`);

@@ -98,7 +98,8 @@ export const settingsTable = {
   S3_ACCESS_KEY: { meaning: 'The access key of the object store.', schema: anyText, secret: true, reserved: true },
   S3_SECRET_KEY: { meaning: 'The secret key of the object store.', schema: anyText, secret: true, reserved: true },
   SMTP_URL: {
-    meaning: 'The mail server; smtps:// speaks TLS from the start, smtp:// as soon as the server offers it. Unset: mail is written to DATA_DIR/mail.',
+    meaning:
+      'The mail server; smtps:// speaks TLS from the start, smtp:// as soon as the server offers it. Unset: mail is written to DATA_DIR/mail.',
     schema: address('smtp', 'smtps'),
     example: 'smtps://user:password@mail.example:465',
     secret: 'url',

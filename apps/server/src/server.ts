@@ -8,6 +8,7 @@ import { jwtSecret } from '@banyan/platform/config/jwt-secret';
 import { StartupError } from '@banyan/platform/config/startup-error';
 import type { Settings } from '@banyan/platform/config/table';
 import { isError } from '@banyan/platform/contract';
+import { NotificationService } from '@banyan/notification/notification.service';
 import type { Carrier } from '@banyan/platform/dispatch/carrier';
 import { currentContext } from '@banyan/platform/dispatch/context';
 import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
@@ -41,7 +42,7 @@ import { mountAccountPages } from './account/pages';
 import { CALLER_CHANGED, CallerChanges } from './caller-changes';
 import { contracts, domainTable, edgeContracts } from './domains';
 import { startEvents } from './events';
-import { publishAdoption, publishGauges } from './gauges';
+import { publishAdoption, publishGauges, publishMail } from './gauges';
 import { Maintenance } from './maintenance';
 import { openLegacy } from './legacy';
 import { joinOthers } from './membership';
@@ -121,6 +122,7 @@ export async function startServer(
       Object.fromEntries([...storage.sources()].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]));
     mountProbes(fastify, { checks, isDraining: () => isDraining, metrics });
     publishGauges(metrics, storage);
+    if (settings.SERVE.domains.includes('notification')) publishMail(metrics, app.get(NotificationService, { strict: false }));
     if (settings.SERVE.domains.includes('relay'))
       publishAdoption(metrics, app.get<AdoptedQueue | undefined>(AdoptedQueue, { strict: false }));
     if (settings.SERVE.edge) await openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue, metrics, log });
@@ -245,7 +247,7 @@ async function openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue
   });
   mountDocumentation(app, edgeContracts, settings.PUBLIC_URL);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
-  mountAccountPages(fastify, { app: settings.MAIL_FROM.name, appUrl: settings.FRONTEND_URL ?? settings.PUBLIC_URL });
+  mountAccountPages(fastify, { app: settings.MAIL_FROM.name, appUrl: settings.FRONTEND_URL });
   const limits = new Limits(settings.RATE_LIMITS, keyvalue);
   mountEdge(fastify, { contracts: edgeContracts, dispatcher, callers, limits, metrics, log });
 }

@@ -6,14 +6,14 @@ import { style } from './style';
 export interface AccountPagesOptions {
   /** What mails call this service. */
   readonly app: string;
-  /** Where its web client is. */
-  readonly appUrl: string;
+  /** Where its web client is, if that is known. */
+  readonly appUrl?: string;
 }
 
 /** Nothing but this page's own script and style, no frame around it, and its address (which has the token) told to nobody. */
 const HEADERS = {
   'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
@@ -117,7 +117,8 @@ const view = (name: string, parts: readonly string[]) =>
 
 const title = (words: string) => `<h1 tabindex="-1">${escaped(words)}</h1>`;
 
-const open = ({ app, appUrl }: AccountPagesOptions) => `<a class="button" href="${escaped(appUrl)}">Open ${escaped(app)}</a>`;
+const open = ({ app, appUrl }: AccountPagesOptions) =>
+  appUrl ? `<a class="button" href="${escaped(appUrl)}">Open ${escaped(app)}</a>` : '';
 
 interface FormOptions {
   readonly button: string;

@@ -40,6 +40,7 @@ for (const form of document.forms) {
       problem.textContent = 'The server cannot be reached. Try again in a moment.';
     } finally {
       button.disabled = false;
+      if (document.activeElement === document.body) button.focus();
     }
   });
 }

@@ -323,6 +323,12 @@ it.each([
   expect(mail!.text).toContain('https://chat.example/accept-invitation/t');
 });
 
+function gate() {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
 describe('several processes', () => {
   it('one of them sends, each mail once; another takes over', async () => {
     const other = await data.connect();
@@ -353,24 +359,24 @@ describe('several processes', () => {
   it('a holder that was frozen while it connected sends nothing after another has taken over', async () => {
     const other = await data.connect();
     const { id, address } = await queue('invitation');
-    const [entered, thawed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const [entered, thawed] = [gate(), gate()];
     const smtp = new SmtpTransport(server.url);
     const outcome = new Promise<Outcome>((resolve) => {
       const deliver: Transport['deliver'] = async (delivery) => {
-        entered.resolve();
-        await thawed.promise;
+        entered.open();
+        await thawed.opened;
         const result = await smtp.deliver(delivery);
         resolve(result);
         return result;
       };
       startSender({ transport: { deliver } });
     });
-    await entered.promise;
+    await entered.opened;
     // As if its renewals had stopped.
     await data.admin(`UPDATE leases SET until = '-infinity', owner = $1 WHERE job = 'mail'`, [randomUUID()]);
     startSender({ database: other.database });
     await ended(id);
-    thawed.resolve();
+    thawed.open();
     expect(await outcome).toMatchObject({ kind: 'not_now' });
     expect(server.to(address)).toHaveLength(1);
     expect(await rowOf(id)).toMatchObject({ state: 'sent', attempts: 1 });

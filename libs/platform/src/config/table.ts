@@ -123,7 +123,7 @@ export const settingsTable = {
     example: 'loopback 10.0.0.0/8',
   },
   RATE_LIMITS: {
-    meaning: 'Calls allowed per address, per user, and to login and registration per address; `off` for no limit.',
+    meaning: 'Calls allowed per address, per user, and of what guessing and floods aim at (docs/adr/0041); `off` for no limit.',
     schema: rateLimits,
     default: usualRateLimits,
     example: 'login=10/1m',

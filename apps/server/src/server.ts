@@ -18,7 +18,7 @@ import type { Callers } from '@banyan/platform/edge/callers';
 import { Credentials } from '@banyan/platform/edge/credentials';
 import { BODY_MS } from '@banyan/platform/edge/early-body';
 import { elsewhereHook, mountEdge } from '@banyan/platform/edge/edge';
-import { Limits } from '@banyan/platform/edge/limits';
+import { Limits } from '@banyan/platform/keyvalue/limits';
 import { mountProbes } from '@banyan/platform/edge/probes';
 import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/edge/service-routes';
 import { TokenVerifier } from '@banyan/platform/tokens/verifier';
@@ -37,12 +37,13 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { CallerChanges } from './caller-changes';
-import { openCallers } from './callers';
+import { openCallers, publishedKeys } from './callers';
 import { contracts, domainTable, edgeContracts } from './domains';
 import { startEvents } from './events';
 import { publishAdoption, publishGauges } from './gauges';
 import { Maintenance } from './maintenance';
 import { openLegacy } from './legacy';
+import { mountJwks } from './jwks';
 import { joinOthers } from './membership';
 import { openRabbit } from './rabbit';
 import { openStorage } from './storage';
@@ -92,7 +93,7 @@ export async function startServer(
     );
     const host = { database: storage.host, routes: others.routes };
     const homes = new DataHomes(storage.host, settings.ROUTES, storage.reach);
-    const verifier = new TokenVerifier(secret);
+    const verifier = new TokenVerifier(secret, publishedKeys(dispatcher));
     const credentials = new Credentials(settings.PUBLIC_URL, settings.CORS_ORIGINS);
     const callers = await openCallers(verifier, dispatcher, keyvalue);
     const legacy = openLegacy({
@@ -240,6 +241,7 @@ async function openEdge({ app, fastify, settings, keyvalue, ...parts }: EdgeWiri
     optionsSuccessStatus: 200,
   });
   mountDocumentation(app, edgeContracts, settings.PUBLIC_URL);
+  mountJwks(fastify, parts.dispatcher);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
   const limits = new Limits(settings.RATE_LIMITS, keyvalue);
   mountEdge(fastify, { contracts: edgeContracts, limits, ...parts });

@@ -43,10 +43,7 @@ export class DistantSockets {
    * @param deliver sends to this process's own sockets and says how many took it
    * @param end closes this process's own sockets of a session, or with null of a user
    */
-  async listen(
-    deliver: (userId: string, frame: Frame) => number,
-    end: (userId: string, sessionId: string | null) => void,
-  ): Promise<void> {
+  async listen(deliver: (userId: string, frame: Frame) => number, end: (userId: string, sessionId: string | null) => void): Promise<void> {
     this.unsubscribe.push(
       await this.keyvalue.subscribe(ENDED, (text) => {
         const { user_id, session_id } = Ended.parse(JSON.parse(text));

@@ -38,3 +38,10 @@ export const RemovalByAdminsOnly = domainError('auth.removal_by_admins_only', { 
 export const UserToRemoveNotFound = domainError('auth.user_not_found', { status: 404, detail: 'User not found' });
 
 export const LastAdmin = domainError('auth.last_admin', { status: 400, detail: 'The last admin cannot be removed' });
+
+/** Nobody gets in by the account any more, and what is left of it goes as soon as every domain can be reached. */
+export const RemovalGoesOn = domainError('auth.removal_goes_on', {
+  status: 503,
+  detail: 'The account is being removed, which takes longer than usual. It goes on by itself.',
+  retryAfterSeconds: 5,
+});

@@ -18,7 +18,16 @@ export const userRegistered = event(
 export const userRemoved = event('user.removed', z.object({ user_id: Uuid }));
 
 /** Why a session ended. `refresh_reused`: somebody showed a refresh token that had been used long before; it may have been stolen. */
-export const EndReason = z.enum(['logout', 'logout_all', 'ended', 'password_changed', 'password_reset', 'refresh_reused', 'removed', 'too_many']);
+export const EndReason = z.enum([
+  'logout',
+  'logout_all',
+  'ended',
+  'password_changed',
+  'password_reset',
+  'refresh_reused',
+  'removed',
+  'too_many',
+]);
 
 /** A session has ended, or with `session_id` null all of a user: his tokens are good no more, his sockets are closed. */
 export const sessionRevoked = event('session.revoked', z.object({ user_id: Uuid, session_id: Uuid.nullable(), reason: EndReason }));

@@ -13,6 +13,7 @@ import {
   PasswordTooCommon,
   PasswordTooLong,
   RemovalByAdminsOnly,
+  RemovalGoesOn,
   SessionNotFound,
   UserToRemoveNotFound,
   WrongPassword,
@@ -118,6 +119,7 @@ export const endSession = command({
   input: z.object({ session_id: Uuid }),
   output: Done,
   errors: [SessionNotFound],
+  session: 'changes',
   legacy: false,
 });
 
@@ -209,7 +211,7 @@ export const removeMe = command({
   repeatable: 'no',
   input: z.object({ password: ShownPassword }),
   output: Done,
-  errors: [WrongPassword, AccountNotFound, LastAdmin, TooManyRequests],
+  errors: [WrongPassword, AccountNotFound, LastAdmin, RemovalGoesOn, TooManyRequests],
   timeoutMs: 8_000,
   session: 'ends',
   legacy: false,
@@ -223,7 +225,7 @@ export const removeAccount = command({
   repeatable: 'by-key',
   input: z.object({ admin_id: Uuid, user_id: Uuid }),
   output: z.object({ status: z.literal('success'), message: z.string(), deleted_email: z.string() }),
-  errors: [RemovalByAdminsOnly, UserToRemoveNotFound, LastAdmin],
+  errors: [RemovalByAdminsOnly, UserToRemoveNotFound, LastAdmin, RemovalGoesOn],
   timeoutMs: 8_000,
 });
 

@@ -55,8 +55,8 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   readonly limit?: string;
   /** Where no token comes, the session cookie says who calls. For the few calls of the web client that carry none. */
   readonly cookie?: true;
-  /** What it does to the browser's session cookie: an answer with an `access_token` begins a session there, or whatever there is ends. */
-  readonly session?: 'begins' | 'ends';
+  /** What it does to who is signed in: an answer with an `access_token` begins a session in the browser, its cookie ends, or another one may have. */
+  readonly session?: 'begins' | 'ends' | 'changes';
   /** `false`: the monolith has nothing like it, so a part of the users that is served there is served here in this. */
   readonly legacy?: false;
   /** The field of the input by which callers who are not signed in stick to a home, so that a repeat meets the same one. */
@@ -73,7 +73,7 @@ interface Draft<I extends z.ZodType, O extends z.ZodType, A extends Access> {
   readonly timeoutMs?: number;
   readonly limit?: string;
   readonly cookie?: true;
-  readonly session?: 'begins' | 'ends';
+  readonly session?: 'begins' | 'ends' | 'changes';
   readonly legacy?: false;
   readonly stickBy?: string;
 }
@@ -85,7 +85,20 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
   repeatable: Repeatable,
   draft: Draft<I, O, A>,
 ): Operation<I, O, A> {
-  const { summary, http = [], access, input, output, errors = [], timeoutMs = DEFAULT_TIMEOUT_MS, limit, cookie, session, legacy, stickBy } = draft;
+  const {
+    summary,
+    http = [],
+    access,
+    input,
+    output,
+    errors = [],
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    limit,
+    cookie,
+    session,
+    legacy,
+    stickBy,
+  } = draft;
   return {
     kind,
     name: '',

@@ -29,10 +29,7 @@ export class Credentials {
   private readonly origins: ReadonlySet<string>;
 
   /** @param origins whose pages may act with the cookie, beside our own */
-  constructor(
-    publicUrl: string,
-    origins: readonly string[] = [],
-  ) {
+  constructor(publicUrl: string, origins: readonly string[] = []) {
     this.isSecure = publicUrl.startsWith('https:');
     this.origins = new Set([publicUrl, ...origins]);
   }
@@ -55,7 +52,9 @@ export class Credentials {
   begin({ access_token, device_token }: { readonly access_token?: unknown; readonly device_token?: unknown }): string[] {
     return [
       ...(typeof access_token === 'string' ? [fastifyCookie.serialize(this.sessionName, access_token, this.options)] : []),
-      ...(typeof device_token === 'string' ? [fastifyCookie.serialize(this.deviceName, device_token, { ...this.options, maxAge: DEVICE_SECONDS })] : []),
+      ...(typeof device_token === 'string'
+        ? [fastifyCookie.serialize(this.deviceName, device_token, { ...this.options, maxAge: DEVICE_SECONDS })]
+        : []),
     ];
   }
 

@@ -13,7 +13,7 @@ import type { Callers } from './callers';
 import { type Credentials, isNoToken } from './credentials';
 import { allowEarlyBodies, BODY_MS, limitBody } from './early-body';
 import type { Elsewhere } from './elsewhere';
-import type { Limits } from './limits';
+import type { Limits } from '../keyvalue/limits';
 import { KnownPaths, type Route, routesOf } from './paths';
 
 declare module 'fastify' {
@@ -137,7 +137,8 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
         if (!session) return await dispatcher.callFromEdge(operation, input, call);
         const client = { device: credentials.device(request), agent: request.headers['user-agent']?.slice(0, AGENT_LENGTH) };
         const answer = await dispatcher.callFromEdge(operation, input, { ...call, ...client });
-        reply.header('Set-Cookie', session === 'begins' ? credentials.begin(answer as object) : credentials.end());
+        if (session !== 'changes')
+          reply.header('Set-Cookie', session === 'begins' ? credentials.begin(answer as object) : credentials.end());
         return answer;
       } catch (error) {
         throw locate(error, inPath, binding.argumentsIn);

@@ -59,9 +59,9 @@ export class InvitationService {
     const request = { userId, key, operation: 'user.sendInvitation', body: draft, ttlMs: KEY_LIFE_MS };
     return this.database.transaction((tx) =>
       once(tx, request, async () => {
-        const inviter = await this.store.lockInviter(tx, userId);
-        if (!inviter) throw UserNotFound();
-        if (!isSameAddress(inviter.email, inviter_email)) throw NotYourAddress();
+        const email = await this.store.lockInviter(tx, userId);
+        if (email === undefined) throw UserNotFound();
+        if (!isSameAddress(email, inviter_email)) throw NotYourAddress();
         const invitee = await this.store.findInvitee(tx, userId, invitee_email);
         if (invitee?.is_contact && !invitee.has_blocked) throw AlreadyYourContact();
         const sent = await this.store.countSendings(tx, userId, invitee_email);

@@ -32,11 +32,12 @@ const SENDINGS_DAYS = 30;
 export class InvitationStore {
   constructor(private readonly database: Database) {}
 
-  /** One sending of a user after the other: of two at once for one address the second finds the first's invitation. */
-  async lockInviter(tx: Transaction, userId: string): Promise<{ email: string; username: string } | undefined> {
-    const [row] = await tx.query<{ email: string; username: string }>(sql`
-      SELECT email, username FROM banyan_user.user_profiles WHERE id = ${userId} FOR NO KEY UPDATE`);
-    return row;
+  /** One sending of a user after the other: of two at once for one address the second finds the first's invitation. @returns his address */
+  async lockInviter(tx: Transaction, userId: string): Promise<string | undefined> {
+    await tx.query(sql`SELECT id FROM banyan_user.user_profiles WHERE id = ${userId} FOR NO KEY UPDATE`);
+    // Looked at again: he may have been removed while this waited.
+    const [row] = await tx.query<{ email: string }>(sql`SELECT email FROM banyan_user.user_profiles WHERE id = ${userId}`);
+    return row?.email;
   }
 
   async findInvitee(tx: Transaction, inviterId: string, email: string): Promise<Invitee | undefined> {

@@ -97,10 +97,7 @@ describe.each(dataHomes)('profiles in $name', ({ open }) => {
     const { user_id } = await profile();
     const other = await home.another('user');
     const backups = Array.from({ length: 8 }, (_, n) => `backup-${n}`);
-    await Promise.all([
-      ...backups.map((text) => replaceBackup(user_id, text, other)),
-      ...backups.map((text) => replaceKey(user_id, text)),
-    ]);
+    await Promise.all([...backups.map((text) => replaceBackup(user_id, text, other)), ...backups.map((text) => replaceKey(user_id, text))]);
     const row = (await store.find(user_id))!;
     expect(backups).toContain(row.encrypted_private_key);
     expect(row.public_keys).toHaveLength(9);

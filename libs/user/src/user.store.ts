@@ -152,10 +152,15 @@ export class UserStore {
       WHERE p.id <> ${adminId} AND p.id > ${after ?? FIRST_ID} ORDER BY p.id LIMIT ${limit}`);
   }
 
-  /** Keeps those of these profiles from being removed until the transaction ends. @returns their ids */
+  /**
+   * Keeps those of these profiles from being removed until the transaction ends. @returns their ids
+   *
+   * Looks again after it has waited: where a profile is a part of another row, a removal leaves that row, and the statement that waited for
+   * it still sees what was there before.
+   */
   async holdProfiles(tx: Transaction, userIds: readonly string[]): Promise<Set<string>> {
-    const rows = await tx.query<{ id: string }>(sql`
-      SELECT id FROM banyan_user.user_profiles WHERE id = ANY (${userIds}::uuid[]) ORDER BY id FOR KEY SHARE`);
+    await tx.query(sql`SELECT id FROM banyan_user.user_profiles WHERE id = ANY (${userIds}::uuid[]) ORDER BY id FOR KEY SHARE`);
+    const rows = await tx.query<{ id: string }>(sql`SELECT id FROM banyan_user.user_profiles WHERE id = ANY (${userIds}::uuid[])`);
     return new Set(rows.map(({ id }) => id));
   }
 
@@ -186,10 +191,11 @@ export class UserStore {
     await tx.query(sql`UPDATE banyan_user.user_profiles SET public_keys = ${JSON.stringify(keys)} WHERE id = ${userId}`);
   }
 
-  /** Locks the profile, so that of two replacements of a backup each is kept. */
+  /** Locks the profile, so that of two replacements of a backup each is kept. Looks again as `holdProfiles` does. */
   async lockBackup(tx: Transaction, userId: string): Promise<Pick<ProfileRow, 'public_keys' | 'encrypted_private_key'> | undefined> {
+    await tx.query(sql`SELECT id FROM banyan_user.user_profiles WHERE id = ${userId} FOR UPDATE`);
     const [row] = await tx.query<Pick<ProfileRow, 'public_keys' | 'encrypted_private_key'>>(sql`
-      SELECT public_keys, encrypted_private_key FROM banyan_user.user_profiles WHERE id = ${userId} FOR UPDATE`);
+      SELECT public_keys, encrypted_private_key FROM banyan_user.user_profiles WHERE id = ${userId}`);
     return row;
   }
 

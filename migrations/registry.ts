@@ -17,7 +17,9 @@ import { Messages1763800000000 } from './message/tables/1763800000000-messages';
 import { MessagesOfOne1763800010000 } from './message/tables/1763800010000-messages-of-one';
 import { Platform1763800000000 as UserPlatform } from './user/side/1763800000000-platform';
 import { Published1763800002000 as UserPublished } from './user/side/1763800002000-published';
+import { Social1763800007000 } from './user/side/1763800007000-social';
 import { Profiles1763800000000 } from './user/tables/1763800000000-profiles';
+import { ContactsAndInvitations1763800007000 } from './user/tables/1763800007000-contacts-and-invitations';
 
 /**
  * The two histories of each domain that keeps data. `tables`: those with a legacy counterpart, which is a view on the legacy
@@ -27,7 +29,7 @@ export const migrations: Partial<
   Record<DomainName | 'host', { readonly tables: readonly Migration[]; readonly side: readonly Migration[] }>
 > = {
   auth: { tables: [Accounts1763800000000], side: [AuthPlatform, AuthPublished, Sessions1763800010000] },
-  user: { tables: [Profiles1763800000000], side: [UserPlatform, UserPublished] },
+  user: { tables: [Profiles1763800000000, ContactsAndInvitations1763800007000], side: [UserPlatform, UserPublished, Social1763800007000] },
   message: {
     tables: [Messages1763800000000, MessagesOfOne1763800010000],
     side: [MessagePlatform, Deliveries1763800001000, MessagePublished, Adopted1763800006000, RemovedUsers1763800010000],

@@ -1,4 +1,4 @@
-import { sessionRevoked, userRemoved } from '@banyan/auth/contract';
+import { roleChanged, sessionRevoked, userRemoved } from '@banyan/auth/contract';
 import type { Delivered } from '@banyan/platform/events/stored-event';
 import { On, Subscriber } from '@banyan/platform/events/subscriptions';
 import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
@@ -17,6 +17,11 @@ export class CallerChanges {
 
   @On(userChanged)
   async tellEveryEdge({ data }: Delivered<typeof userChanged>): Promise<void> {
+    await this.state.generations.renew(data.user_id);
+  }
+
+  @On(roleChanged)
+  async tellOfRole({ data }: Delivered<typeof roleChanged>): Promise<void> {
     await this.state.generations.renew(data.user_id);
   }
 

@@ -6,6 +6,7 @@ import { Client } from '@banyan/platform/dispatch/client';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { InjectLog } from '@banyan/platform/nest/inject';
 import type { Logger } from '@banyan/platform/telemetry/log';
+import { userContract } from '@banyan/user/contract';
 import { Injectable } from '@nestjs/common';
 import { AuthStore, type Account } from './auth.store';
 import { LastAdmin, RemovalByAdminsOnly, RemovalGoesOn, userRemoved, UserToRemoveNotFound } from './contract';
@@ -34,16 +35,18 @@ export class RemovalService {
     private readonly passwords: PasswordService,
     private readonly sessions: SessionService,
     @InjectLog() private readonly log: Logger,
+    @Client(userContract) users: ClientOf<typeof userContract>,
     @Client(messageContract) messages: ClientOf<typeof messageContract>,
   ) {
     this.purges = {
+      user: (user_id) => users.purge({ user_id }),
       message: (user_id) => messages.purge({ user_id }),
     };
   }
 
   /** @throws RemovalByAdminsOnly, UserToRemoveNotFound, LastAdmin, RemovalGoesOn */
-  async removeByAdmin({ userId: by, role }: UserActor, adminId: string, userId: string, key: string) {
-    if (adminId !== by || role !== 'admin') throw RemovalByAdminsOnly();
+  async removeByAdmin({ userId: by }: UserActor, adminId: string, userId: string, key: string) {
+    if (adminId !== by) throw RemovalByAdminsOnly();
     const account = await this.accounts.find(userId);
     const deleted_email = account?.email ?? (await this.removedBefore(userId, key));
     if (account) await this.remove(userId, by, key);

@@ -40,3 +40,6 @@ export const emailVerificationRequested = event('email.verification.requested', 
 
 /** A mail with a link (`auth.link`) is wanted. Carries no secret and no address. */
 export const passwordResetRequested = event('password.reset.requested', z.object({ request_id: Uuid, user_id: Uuid }));
+
+/** Whoever keeps or remembers the role of a user takes this one. */
+export const roleChanged = event('user.role.changed', z.object({ user_id: Uuid, role: z.string() }));

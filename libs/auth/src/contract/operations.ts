@@ -1,7 +1,6 @@
-import { command, contract, del, get, InvalidToken, post, query, Text, Timestamp, TooManyRequests, Uuid } from '@banyan/platform/contract';
+import { command, contract, del, Email, get, InvalidToken, post, query, Text, Timestamp, TooManyRequests, Uuid } from '@banyan/platform/contract';
 import { PublicKey, UserNotFound } from '@banyan/user/contract';
 import { z } from 'zod';
-import { Email } from './email';
 import {
   AccountNotFound,
   AlreadyRegistered,
@@ -221,7 +220,8 @@ export const removeMe = command({
 export const removeAccount = command({
   summary: 'Remove an account and all of its data.',
   http: del('/admin/remove-contact/{admin_id}/{user_id}'),
-  access: 'user',
+  access: 'admin',
+  refusal: RemovalByAdminsOnly,
   repeatable: 'by-key',
   input: z.object({ admin_id: Uuid, user_id: Uuid }),
   output: z.object({ status: z.literal('success'), message: z.string(), deleted_email: z.string() }),

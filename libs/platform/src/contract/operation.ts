@@ -61,6 +61,8 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   readonly legacy?: false;
   /** The field of the input by which callers who are not signed in stick to a home, so that a repeat meets the same one. */
   readonly stickBy?: string;
+  /** Of an operation for admins: what others are told. */
+  readonly refusal?: ErrorDefinition;
 }
 
 interface Draft<I extends z.ZodType, O extends z.ZodType, A extends Access> {
@@ -76,6 +78,7 @@ interface Draft<I extends z.ZodType, O extends z.ZodType, A extends Access> {
   readonly session?: 'begins' | 'ends' | 'changes';
   readonly legacy?: false;
   readonly stickBy?: string;
+  readonly refusal?: ErrorDefinition;
 }
 
 const DEFAULT_TIMEOUT_MS = 2_000;
@@ -98,6 +101,7 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
     session,
     legacy,
     stickBy,
+    refusal,
   } = draft;
   return {
     kind,
@@ -116,6 +120,7 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
     session,
     legacy,
     stickBy,
+    refusal,
   };
 }
 

@@ -124,7 +124,7 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
       if (limited) await limits.takeShared(limited, request.ip);
       const actor = await actorOf(request, operation, parts);
       if (actor.kind === 'user') limits.take('user', actor.userId);
-      if (operation.access === 'admin' && (actor.kind !== 'user' || actor.role !== 'admin')) throw AdminsOnly();
+      if (operation.access === 'admin' && (actor.kind !== 'user' || actor.role !== 'admin')) throw (operation.refusal ?? AdminsOnly)();
       request.actor = actor;
       request.idempotencyKey = keyOf(request.headers['idempotency-key']);
     },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  AdminsOnly,
   type Contract,
   DeadlineExceeded,
   type ErrorDefinition,
@@ -79,6 +80,7 @@ function describe({ operation, binding }: Route): Json {
       ...errorResponses([
         ...operation.errors,
         ...(operation.access === 'public' || operation.access === 'optional' ? [] : [NotAuthenticated, InvalidToken]),
+        ...(operation.access === 'admin' ? [operation.refusal ?? AdminsOnly] : []),
         InvalidInput,
         TooManyRequests,
         Unavailable,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hashSync } from '@node-rs/bcrypt';
 import { profile, userContract, createProfile } from '@banyan/user/contract';
 import { Unavailable } from '@banyan/platform/contract';
-import { TokenVerifier } from '@banyan/platform/edge/token';
+import { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import { TEST_SECRET } from '../../../test/support/banyan';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { type House, startHouse } from '../../../test/support/house';

@@ -63,7 +63,7 @@ export const removeContact = command({
 
 /**
  * From now on nothing passes between the two, and for the blocked one the caller is as if he had no account; he is not told. Blocking
- * again changes nothing.
+ * again changes nothing, and nor does blocking an id that nobody has: the answer tells nobody who is there.
  */
 export const block = command({
   summary: 'Block a user.',

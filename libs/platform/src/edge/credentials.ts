@@ -1,4 +1,3 @@
-import { fastifyCookie } from '@fastify/cookie';
 import type { FastifyRequest } from 'fastify';
 import { CallerNotFound, Forbidden, InvalidScheme, InvalidToken, NotAuthenticated, type Operation } from '../contract';
 
@@ -51,15 +50,13 @@ export class Credentials {
   /** The Set-Cookie headers that go with an answer which begins a session. It ends with the browser, or with its token. */
   begin({ access_token, device_token }: { readonly access_token?: unknown; readonly device_token?: unknown }): string[] {
     return [
-      ...(typeof access_token === 'string' ? [fastifyCookie.serialize(this.sessionName, access_token, this.options)] : []),
-      ...(typeof device_token === 'string'
-        ? [fastifyCookie.serialize(this.deviceName, device_token, { ...this.options, maxAge: DEVICE_SECONDS })]
-        : []),
+      ...(typeof access_token === 'string' ? [this.set(this.sessionName, access_token)] : []),
+      ...(typeof device_token === 'string' ? [this.set(this.deviceName, device_token, DEVICE_SECONDS)] : []),
     ];
   }
 
   end(): string[] {
-    return [fastifyCookie.serialize(this.sessionName, '', { ...this.options, maxAge: 0 })];
+    return [this.set(this.sessionName, '', 0)];
   }
 
   /** SameSite keeps the cookie from other sites; pages of other origins on our own site are kept away here. */
@@ -69,12 +66,14 @@ export class Credentials {
   }
 
   private cookie({ headers }: Asking, name: string): string | undefined {
-    const value = headers.cookie === undefined ? undefined : fastifyCookie.parse(headers.cookie)[name];
+    const value = headers.cookie?.split(/; */).find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
     return value && value.length <= COOKIE_BYTES ? value : undefined;
   }
 
-  private get options() {
-    return { path: '/', httpOnly: true, sameSite: 'strict', secure: this.isSecure } as const;
+  /** RFC 6265, section 4.1. Our values need no quoting: they are base64url and dots. */
+  private set(name: string, value: string, maxAge?: number): string {
+    const life = maxAge === undefined ? '' : `; Max-Age=${maxAge}`;
+    return `${name}=${value}${life}; Path=/; HttpOnly; SameSite=Strict${this.isSecure ? '; Secure' : ''}`;
   }
 
   private get sessionName(): string {

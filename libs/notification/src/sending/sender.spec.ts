@@ -82,7 +82,11 @@ const users = {
 const links = new Links('https://chat.example', 'https://app.example');
 
 /** As one process has it. */
-function startSender({ transport = new SmtpTransport(server.url) as Transport, isAtWork = (): boolean => true, database = data.database } = {}) {
+function startSender({
+  transport = new SmtpTransport(server.url) as Transport,
+  isAtWork = (): boolean => true,
+  database = data.database,
+} = {}) {
   const wishes = new WishService(new WishStore(database), users);
   const sender = new Sender({
     database,

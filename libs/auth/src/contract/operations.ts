@@ -1,4 +1,17 @@
-import { command, contract, del, Email, get, InvalidToken, post, query, Text, Timestamp, TooManyRequests, Uuid } from '@banyan/platform/contract';
+import {
+  command,
+  contract,
+  del,
+  Email,
+  get,
+  InvalidToken,
+  post,
+  query,
+  Text,
+  Timestamp,
+  TooManyRequests,
+  Uuid,
+} from '@banyan/platform/contract';
 import { PublicKey, UserNotFound } from '@banyan/user/contract';
 import { z } from 'zod';
 import {

@@ -1,3 +1,4 @@
+import { roleChanged } from '@banyan/auth/contract';
 import type { Delivered } from '@banyan/platform/events/stored-event';
 import { On, Subscriber } from '@banyan/platform/events/subscriptions';
 import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
@@ -14,6 +15,11 @@ export class CallerChanges {
 
   @On(userChanged)
   async tellEveryEdge({ data }: Delivered<typeof userChanged>): Promise<void> {
+    await this.keyvalue.publish(CALLER_CHANGED, data.user_id);
+  }
+
+  @On(roleChanged)
+  async tellOfRole({ data }: Delivered<typeof roleChanged>): Promise<void> {
     await this.keyvalue.publish(CALLER_CHANGED, data.user_id);
   }
 }

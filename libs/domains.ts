@@ -16,7 +16,7 @@ export interface DomainEntry {
 }
 
 export const domains = {
-  auth: { owns: 'accounts, sign-in', calls: ['user'], database: 'auth_db', schema: 'banyan_auth', tableSet: 'identity' },
+  auth: { owns: 'accounts, sessions', calls: ['user', 'message', 'websocket'], database: 'auth_db', schema: 'banyan_auth', tableSet: 'identity' },
   user: { owns: 'profiles, public keys', calls: [], database: 'user_db', schema: 'banyan_user', tableSet: 'social' },
   message: { owns: 'messages, deliveries', calls: ['user'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
   relay: { owns: 'index of the queue', calls: ['user', 'message', 'websocket'] },

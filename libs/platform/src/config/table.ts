@@ -3,6 +3,7 @@ import { address, anyText, oneOf, origin, origins, proxies, wholeNumber } from '
 import { rateLimits, usualRateLimits } from './rate-limits';
 import { routes, routesTo, serve } from './routes';
 import { signingSecret } from './signing-secret';
+import { tokenKeys, usualTokenKeys } from './token-keys';
 
 /** What the environment says, empty texts left out. */
 export type Given = Readonly<Record<string, string>>;
@@ -56,6 +57,18 @@ export const settingsTable = {
     secret: true,
   },
   ACCESS_TOKEN_EXPIRE_MINUTES: { meaning: 'How long an access token is good.', schema: wholeNumber(1, 525_600), default: '1440' },
+  REFRESH_TOKEN_EXPIRE_DAYS: { meaning: 'After how many days without use a session ends.', schema: wholeNumber(1, 3_650), default: '30' },
+  TOKEN_ALGORITHM: {
+    meaning: 'HS256 as long as the monolith reads the access tokens; then ES256, whose public keys are at /.well-known/jwks.json.',
+    schema: oneOf('HS256', 'ES256'),
+    default: 'HS256',
+  },
+  TOKEN_KEYS: {
+    meaning: 'With ES256: how long a key signs, and how long it is published before it does.',
+    schema: tokenKeys,
+    default: usualTokenKeys,
+    example: 'sign=7d publish=1h',
+  },
   DATABASE_URL: {
     meaning: 'One PostgreSQL server with a database for each domain; its path is replaced by their names. Unset: the embedded one.',
     schema: address('postgres', 'postgresql'),
@@ -123,7 +136,7 @@ export const settingsTable = {
     example: 'loopback 10.0.0.0/8',
   },
   RATE_LIMITS: {
-    meaning: 'Calls allowed per address, per user, and to login and registration per address; `off` for no limit.',
+    meaning: 'Calls allowed per address, per user, and of what guessing and floods aim at (docs/adr/0041); `off` for no limit.',
     schema: rateLimits,
     default: usualRateLimits,
     example: 'login=10/1m',

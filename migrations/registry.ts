@@ -15,6 +15,9 @@ import { Adopted1763800006000 } from './message/side/1763800006000-adopted';
 import { RemovedUsers1763800010000 } from './message/side/1763800010000-removed-users';
 import { Messages1763800000000 } from './message/tables/1763800000000-messages';
 import { MessagesOfOne1763800010000 } from './message/tables/1763800010000-messages-of-one';
+import { Platform1763800000000 as NotificationPlatform } from './notification/side/1763800000000-platform';
+import { Published1763800002000 as NotificationPublished } from './notification/side/1763800002000-published';
+import { Notifications1763800010000 } from './notification/side/1763800010000-notifications';
 import { Platform1763800000000 as UserPlatform } from './user/side/1763800000000-platform';
 import { Published1763800002000 as UserPublished } from './user/side/1763800002000-published';
 import { Social1763800007000 } from './user/side/1763800007000-social';
@@ -34,6 +37,7 @@ export const migrations: Partial<
     tables: [Messages1763800000000, MessagesOfOne1763800010000],
     side: [MessagePlatform, Deliveries1763800001000, MessagePublished, Adopted1763800006000, RemovedUsers1763800010000],
   },
+  notification: { tables: [], side: [NotificationPlatform, NotificationPublished, Notifications1763800010000] },
   host: {
     tables: [],
     side: [RoutesAndInstances1763800000000, DataHomes1763800003000, RelayQueues1763800004000, SavedAcknowledgements1763800005000],

@@ -6,6 +6,7 @@ import { RoutesModule } from '@banyan/migration/routes/routes.module';
 import { jwtSecret } from '@banyan/platform/config/jwt-secret';
 import { StartupError } from '@banyan/platform/config/startup-error';
 import type { Settings } from '@banyan/platform/config/table';
+import { NotificationService } from '@banyan/notification/notification.service';
 import type { Carrier } from '@banyan/platform/dispatch/carrier';
 import { currentContext } from '@banyan/platform/dispatch/context';
 import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
@@ -36,11 +37,12 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import { mountAccountPages } from './account/pages';
 import { CallerChanges } from './caller-changes';
 import { openCallers, publishedKeys } from './callers';
 import { contracts, domainTable, edgeContracts } from './domains';
 import { startEvents } from './events';
-import { publishAdoption, publishGauges } from './gauges';
+import { publishAdoption, publishGauges, publishMail } from './gauges';
 import { Maintenance } from './maintenance';
 import { openLegacy } from './legacy';
 import { mountJwks } from './jwks';
@@ -125,6 +127,7 @@ export async function startServer(
       Object.fromEntries([...storage.sources()].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]));
     mountProbes(fastify, { checks, isDraining: () => isDraining, metrics });
     publishGauges(metrics, storage);
+    if (settings.SERVE.domains.includes('notification')) publishMail(metrics, app.get(NotificationService, { strict: false }));
     if (settings.SERVE.domains.includes('relay'))
       publishAdoption(metrics, app.get<AdoptedQueue | undefined>(AdoptedQueue, { strict: false }));
     if (settings.SERVE.edge) await openEdge({ app, fastify, settings, callers, credentials, dispatcher, keyvalue, metrics, log });
@@ -243,6 +246,7 @@ async function openEdge({ app, fastify, settings, keyvalue, ...parts }: EdgeWiri
   mountDocumentation(app, edgeContracts, settings.PUBLIC_URL);
   mountJwks(fastify, parts.dispatcher);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
+  mountAccountPages(fastify, { app: settings.MAIL_FROM.name, appUrl: settings.FRONTEND_URL });
   const limits = new Limits(settings.RATE_LIMITS, keyvalue);
   mountEdge(fastify, { contracts: edgeContracts, limits, ...parts });
 }

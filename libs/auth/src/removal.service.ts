@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageContract } from '@banyan/message/contract';
+import { notificationContract } from '@banyan/notification/contract';
 import type { ClientOf, UserActor } from '@banyan/platform/contract';
 import { Database } from '@banyan/platform/database/database';
 import { Client } from '@banyan/platform/dispatch/client';
@@ -37,10 +38,12 @@ export class RemovalService {
     @InjectLog() private readonly log: Logger,
     @Client(userContract) users: ClientOf<typeof userContract>,
     @Client(messageContract) messages: ClientOf<typeof messageContract>,
+    @Client(notificationContract) notifications: ClientOf<typeof notificationContract>,
   ) {
     this.purges = {
       user: (user_id) => users.purge({ user_id }),
       message: (user_id) => messages.purge({ user_id }),
+      notification: (user_id) => notifications.purge({ user_id }),
     };
   }
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { address, anyText, oneOf, origin, origins, proxies, wholeNumber } from './readers';
+import { address, anyText, mailbox, oneOf, origin, origins, proxies, wholeNumber } from './readers';
 import { rateLimits, usualRateLimits } from './rate-limits';
 import { routes, routesTo, serve } from './routes';
 import { signingSecret } from './signing-secret';
@@ -80,7 +80,7 @@ export const settingsTable = {
   MESSAGE_DATABASE_URL: { ...database('message'), example: 'postgres://banyan@localhost:5434/message_db' },
   GROUP_DATABASE_URL: { ...database('group'), example: 'postgres://banyan@localhost:5435/group_db', reserved: true },
   MEDIA_DATABASE_URL: { ...database('media'), example: 'postgres://banyan@localhost:5436/media_db', reserved: true },
-  NOTIFICATION_DATABASE_URL: { ...database('notification'), example: 'postgres://banyan@localhost:5437/notification_db', reserved: true },
+  NOTIFICATION_DATABASE_URL: { ...database('notification'), example: 'postgres://banyan@localhost:5437/notification_db' },
   HOST_DATABASE_URL: { ...database('routes and instances'), example: 'postgres://banyan@localhost:5438/host_db' },
   REDIS_URL: {
     meaning: 'Redis for presence, rate limits and the index of the relay. Unset: kept in the process.',
@@ -111,11 +111,17 @@ export const settingsTable = {
   S3_ACCESS_KEY: { meaning: 'The access key of the object store.', schema: anyText, secret: true, reserved: true },
   S3_SECRET_KEY: { meaning: 'The secret key of the object store.', schema: anyText, secret: true, reserved: true },
   SMTP_URL: {
-    meaning: 'The mail server. Unset: mail is written to DATA_DIR.',
+    meaning:
+      'The mail server; smtps:// speaks TLS from the start, smtp:// as soon as the server offers it. Unset: mail is written to DATA_DIR/mail.',
     schema: address('smtp', 'smtps'),
-    example: 'smtp://localhost:587',
+    example: 'smtps://user:password@mail.example:465',
     secret: 'url',
-    reserved: true,
+  },
+  MAIL_FROM: {
+    meaning: 'Whom mail comes from; the name is also what mails call this service. Needed beside SMTP_URL.',
+    schema: mailbox,
+    default: 'Banyan <banyan@localhost>',
+    example: 'Example Chat <noreply@chat.example>',
   },
   FRONTEND_URL: {
     meaning: 'Where the web client is served, if elsewhere; it may call this server.',

@@ -7,10 +7,21 @@ import { mailCommand } from './commands/mail';
 import { routeCommand } from './commands/route';
 import { settingsCommand } from './commands/settings';
 import { statusCommand } from './commands/status';
+import { userCommand } from './commands/user';
 import { exitCode, NeedsAttention } from './exit';
 
 /** One line for each command; each is a file in `commands/`. */
-const commands = [statusCommand, doctorCommand, routeCommand, dataCommand, legacyCommand, eventsCommand, mailCommand, settingsCommand];
+const commands = [
+  statusCommand,
+  doctorCommand,
+  routeCommand,
+  dataCommand,
+  legacyCommand,
+  eventsCommand,
+  mailCommand,
+  userCommand,
+  settingsCommand,
+];
 
 /**
  * Run `banyan` with what follows its name. Results go to standard output, everything else to standard error.

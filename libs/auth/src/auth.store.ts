@@ -70,4 +70,14 @@ export class AuthStore {
       ON CONFLICT DO NOTHING RETURNING id, created_at`);
     return row;
   }
+
+  /** Locks before it looks: whoever changes the role at the same moment is waited for. */
+  async setRole(tx: Transaction, email: string, role: string): Promise<{ userId: string; isNew: boolean } | undefined> {
+    const [account] = await tx.query<{ id: string; role: string }>(
+      sql`SELECT id, role FROM banyan_auth.users WHERE email = ${email} FOR UPDATE`,
+    );
+    if (!account) return undefined;
+    await tx.query(sql`UPDATE banyan_auth.users SET role = ${role} WHERE id = ${account.id} AND role <> ${role}`);
+    return { userId: account.id, isNew: account.role !== role };
+  }
 }

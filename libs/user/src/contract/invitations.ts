@@ -26,6 +26,7 @@ export const sendInvitation = command({
   summary: 'Invite somebody by mail.',
   http: post('/invitations/send'),
   access: 'user',
+  cookie: true,
   repeatable: 'by-key',
   input: z.object({ inviter_email: Email, invitee_email: Email }),
   output: z.object({ status: z.literal('success'), message: z.string(), invitation_id: Uuid }),
@@ -36,7 +37,7 @@ export const sendInvitation = command({
 export const verifyInvitation = query({
   summary: 'What an invitation is about.',
   http: get('/invitations/verify/{token}'),
-  access: 'public',
+  access: 'optional',
   input: z.object({ token: Token }),
   output: z.object({ inviter_id: Uuid, inviter_name: z.string(), inviter_avatar: z.string().nullable(), invitee_email: z.string() }),
   errors: [InvalidInvitation, InvitationAccepted, InvitationExpired],
@@ -49,7 +50,8 @@ export const verifyInvitation = query({
 export const acceptInvitation = command({
   summary: 'Accept an invitation: the two become contacts of each other.',
   http: post('/invitations/accept'),
-  access: 'public',
+  access: 'optional',
+  cookie: true,
   repeatable: 'yes',
   input: z.object({ token: Token, new_user_id: Uuid }),
   output: z.object({
@@ -66,6 +68,7 @@ export const invitations = query({
   summary: "The caller's invitations.",
   http: get('/invitations'),
   access: 'user',
+  legacy: false,
   input: z.object(page),
   output: z.array(Invitation),
   timeoutMs: 5_000,
@@ -76,6 +79,7 @@ export const revokeInvitation = command({
   summary: 'Take an invitation back.',
   http: del('/invitations/{invitation_id}'),
   access: 'user',
+  legacy: false,
   repeatable: 'by-key',
   input: z.object({ invitation_id: Uuid }),
   output: z.object({ status: z.literal('Invitation revoked') }),

@@ -168,6 +168,14 @@ describe('a mail server that takes mail', () => {
     await strict.stop();
   });
 
+  it('is told of an address in Unicode as it wants to hear it', async () => {
+    answers.address = 'zoë@exämple.com';
+    const { id } = await queue('verify_email');
+    startSender();
+    await ended(id);
+    expect(server.received[0]!.envelope.to).toEqual(['zoë@xn--exmple-cua.com']);
+  });
+
   it('an unsubscribe link is for people a page, for mail programs one POST', async () => {
     const { address } = await queue('invitation');
     startSender();

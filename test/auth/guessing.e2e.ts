@@ -1,6 +1,7 @@
 import request from 'supertest';
 import { startTestServer, type TestServer } from '../support/banyan';
-import { startPlacedOnLegacy } from '../support/placements';
+import { domainNames } from '@banyan/domains';
+import { Deployment } from '../support/deployment';
 import { freshAccount, PASSWORD } from '../support/people';
 import { RedisServer } from '../support/redis-server';
 
@@ -29,14 +30,15 @@ async function inOneProcess(): Promise<Place> {
   return { url: server.url, close: () => server.close() };
 }
 
-async function onLegacy(): Promise<Place> {
-  const { url, close } = await startPlacedOnLegacy('text', environment());
-  return { url, close };
+async function inServices(): Promise<Place> {
+  const each = <T>(value: T) => Object.fromEntries(domainNames.map((domain) => [domain, value]));
+  const deployment = await Deployment.start({ remote: each(1), workers: each(1), environment: environment() });
+  return { url: deployment.url, close: () => deployment.remove() };
 }
 
 describe.each<[string, () => Promise<Place>, number]>([
   ['in one process', inOneProcess, 1_000],
-  ['in services, on the legacy database', onLegacy, 300],
+  ['in services', inServices, 300],
 ])('guessing passwords, %s', (_name, start, many) => {
   let place: Place;
   beforeAll(async () => {
@@ -60,7 +62,9 @@ describe.each<[string, () => Promise<Place>, number]>([
     let next = 0;
     const work = async () => {
       while (next < count) {
-        const { status } = await attempt(next++);
+        const i = next++;
+        let { status } = await attempt(i);
+        while (status === 503) ({ status } = await attempt(i)); // this machine has enough to hash
         seen[status] = (seen[status] ?? 0) + 1;
       }
     };

@@ -44,7 +44,7 @@ function requestOf({ operation, binding, path }: Route, values: Readonly<Record<
   const inUrl = (name: string) => values[name] ?? encodeURIComponent(String(valid[name]));
   const others = names.filter((name) => !inPath.includes(name));
   const target = path.replace(/\{(\w+)\}/g, (_, name: string) => inUrl(name));
-  const ends = operation.session === 'ends' && names.length === 0;
+  const ends = operation.session === 'ends' && fieldsOf(operation).length === 0;
   const headers = { authorization: `Bearer ${(ends ? leaver : ada).token}` };
   if (binding.argumentsIn === 'query') {
     const query = others.map((name) => `${name}=${inUrl(name)}`).join('&');

@@ -1,6 +1,7 @@
 import request from 'supertest';
 import { startTestServer, type TestServer } from '../support/banyan';
-import { startPlacedOnLegacy } from '../support/placements';
+import { domainNames } from '@banyan/domains';
+import { Deployment } from '../support/deployment';
 import { freshAccount, PASSWORD } from '../support/people';
 import { RedisServer } from '../support/redis-server';
 
@@ -29,15 +30,16 @@ async function inOneProcess(): Promise<Place> {
   return { url: server.url, close: () => server.close() };
 }
 
-async function onLegacy(): Promise<Place> {
-  const { url, close } = await startPlacedOnLegacy('text', environment());
-  return { url, close };
+async function inServices(): Promise<Place> {
+  const each = <T>(value: T) => Object.fromEntries(domainNames.map((domain) => [domain, value]));
+  const deployment = await Deployment.start({ remote: each(1), workers: each(1), environment: environment() });
+  return { url: deployment.url, close: () => deployment.remove() };
 }
 
-describe.each<[string, () => Promise<Place>, number]>([
-  ['in one process', inOneProcess, 1_000],
-  ['in services, on the legacy database', onLegacy, 300],
-])('guessing passwords, %s', (_name, start, many) => {
+describe.each<[string, () => Promise<Place>, number, number]>([
+  ['in one process', inOneProcess, 1_000, 1],
+  ['in services', inServices, 300, 2],
+])('guessing passwords, %s', (_name, start, many, zone) => {
   let place: Place;
   beforeAll(async () => {
     place = await start();
@@ -45,7 +47,7 @@ describe.each<[string, () => Promise<Place>, number]>([
   afterAll(() => place?.close());
 
   let lastNetwork = 0;
-  const freshNetwork = () => `10.${(++lastNetwork >> 16) & 255}.${(lastNetwork >> 8) & 255}.${lastNetwork & 255}`;
+  const freshNetwork = () => `10.${zone}.${(++lastNetwork >> 8) & 255}.${lastNetwork & 255}`;
   const login = (email: string, password: string, from: string, cookie = '') =>
     request(place.url).post('/api/v1/auth/login').set('X-Forwarded-For', from).set('Cookie', cookie).send({ email, password });
   const begin = async (from: string) => {
@@ -60,7 +62,9 @@ describe.each<[string, () => Promise<Place>, number]>([
     let next = 0;
     const work = async () => {
       while (next < count) {
-        const { status } = await attempt(next++);
+        const i = next++;
+        let { status } = await attempt(i);
+        while (status === 503) ({ status } = await attempt(i)); // this machine has enough to hash
         seen[status] = (seen[status] ?? 0) + 1;
       }
     };
@@ -71,12 +75,12 @@ describe.each<[string, () => Promise<Place>, number]>([
   it('1,000 failures at an account do not stop its owner: at home, on his device, or anywhere else', async () => {
     const home = freshNetwork();
     const victim = await begin(home);
-    const seen = await attempts(many, (i) => login(victim.email, `guess-${i}-x`, `192.0.2.${i % 250}`));
+    const seen = await attempts(many, (i) => login(victim.email, `guess-${i}-x`, `172.16.${zone}.${i % (many / 10)}`));
     expect(seen[200]).toBeUndefined();
     expect((seen[401] ?? 0) + (seen[429] ?? 0)).toBe(many);
     expect(seen[429]).toBeGreaterThan(many / 10);
     await login(victim.email, PASSWORD, home).expect(200);
-    await login(victim.email, PASSWORD, '192.0.2.7', victim.device).expect(200); // from the attacker's own network
+    await login(victim.email, PASSWORD, `172.16.${zone}.7`, victim.device).expect(200); // from the attacker's own network
     await login(victim.email, PASSWORD, freshNetwork()).expect(200); // a new phone, abroad
   });
 
@@ -96,12 +100,12 @@ describe.each<[string, () => Promise<Place>, number]>([
 
   it('one password over many accounts is slowed, also where a network has more addresses than it can use', async () => {
     const emails = Array.from({ length: many }, () => freshAccount('sprayed').email);
-    const seen = await attempts(many, (i) => login(emails[i]!, 'summer-rain-2026', `2001:db8:1:2::${(i + 1).toString(16)}`));
+    const seen = await attempts(many, (i) => login(emails[i]!, 'summer-rain-2026', `2001:db8:${zone}:2::${(i + 1).toString(16)}`));
     expect(seen[401]).toBeLessThanOrEqual(60);
     expect(seen[429]).toBe(many - seen[401]!);
-    const { headers } = await login(emails[0]!, 'x'.repeat(9), '2001:db8:1:2:ffff::1').expect(429);
+    const { headers } = await login(emails[0]!, 'x'.repeat(9), `2001:db8:${zone}:2:ffff::1`).expect(429);
     expect(Number(headers['retry-after'])).toBeGreaterThan(0);
-    await login(emails[0]!, 'summer-rain-2026', '2001:db8:1:3::1').expect(401); // the neighbours go on
+    await login(emails[0]!, 'summer-rain-2026', `2001:db8:${zone}:3::1`).expect(401); // the neighbours go on
   });
 
   it('an account and its absence get the same answers, refusals included', async () => {

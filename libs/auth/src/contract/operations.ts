@@ -255,7 +255,6 @@ export const caller = query({
     generation: z.string().nullable(),
   }),
   errors: [AccountNotFound],
-  timeoutMs: 1_000,
 });
 
 /** For whoever gets a token otherwise than over HTTP. */

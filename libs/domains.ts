@@ -4,8 +4,9 @@
  *
  * - `owns`: what only this domain changes, in a few words for the picture.
  * - `schema`, `database`: where the domain's tables live. A domain without them keeps nothing that must survive.
- * - `tableSet`: the tables of one own database; they move between data homes together.
+ * - `tableSet`: the tables of one own database; they move between data homes together. A domain with tables and no set has no other home.
  * - `calls`: whose contracts this domain may import and call.
+ * - `inLegacy`: false where the monolith has no counterpart: nothing of the domain can be routed there, and all of it begins in new code.
  */
 export interface DomainEntry {
   readonly owns: string;
@@ -13,19 +14,36 @@ export interface DomainEntry {
   readonly database?: string;
   readonly schema?: string;
   readonly tableSet?: string;
+  readonly inLegacy?: false;
 }
 
 export const domains = {
-  auth: { owns: 'accounts, sign-in', calls: ['user'], database: 'auth_db', schema: 'banyan_auth', tableSet: 'identity' },
+  auth: {
+    owns: 'accounts, sessions',
+    calls: ['user', 'message', 'notification', 'websocket'],
+    database: 'auth_db',
+    schema: 'banyan_auth',
+    tableSet: 'identity',
+  },
   user: { owns: 'profiles, public keys', calls: [], database: 'user_db', schema: 'banyan_user', tableSet: 'social' },
   message: { owns: 'messages, deliveries', calls: ['user'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
   relay: { owns: 'index of the queue', calls: ['user', 'message', 'websocket'] },
+  notification: {
+    owns: 'mail, templates',
+    calls: ['auth', 'user', 'websocket'],
+    database: 'notification_db',
+    schema: 'banyan_notification',
+    inLegacy: false,
+  },
   websocket: { owns: 'sockets, presence', calls: [] },
 } as const satisfies Record<string, DomainEntry>;
 
 export type DomainName = keyof typeof domains;
 
 export const domainNames = Object.keys(domains) as DomainName[];
+
+/** Whether the monolith is a home that this domain's requests can have. */
+export const isInLegacy = (domain: DomainName): boolean => (domains[domain] as DomainEntry).inLegacy ?? true;
 
 export const tableSets: readonly string[] = [
   ...new Set(Object.values(domains as Record<string, DomainEntry>).flatMap(({ tableSet }) => tableSet ?? [])),

@@ -54,6 +54,11 @@ END
 $body$;
 GRANT EXECUTE ON FUNCTION banyan_user.keys_of(json) TO banyan_user;
 
+CREATE OR REPLACE FUNCTION banyan_user.trigrams_of(words text) RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+  SELECT ARRAY(SELECT DISTINCT pg_catalog.substr(words, n, 3) FROM pg_catalog.generate_series(1, pg_catalog.length(words) - 2) AS n)
+$body$;
+
 CREATE TABLE IF NOT EXISTS banyan_user.profile_pending (id uuid PRIMARY KEY);
 
 DROP VIEW IF EXISTS banyan_user.user_profiles;
@@ -66,12 +71,14 @@ CREATE VIEW banyan_user.user_profiles AS SELECT
   b.bio AS bio,
   banyan_user.keys_of(b.public_keys) AS public_keys,
   b.encrypted_private_key AS encrypted_private_key,
+  COALESCE(NULLIF(b.role, ''), 'user')::varchar(20) AS role,
   COALESCE(b.is_active, true) AS is_active,
   (COALESCE(b.created_at, '1970-01-01 00:00:00'::timestamp) AT TIME ZONE 'UTC') AS created_at,
   b.xmin AS row_version
 FROM public.users b
 WHERE NOT EXISTS (SELECT FROM banyan_user.profile_pending p WHERE p.id = b.id);
 ALTER VIEW banyan_user.user_profiles ALTER COLUMN public_keys SET DEFAULT '[]';
+ALTER VIEW banyan_user.user_profiles ALTER COLUMN role SET DEFAULT 'user';
 ALTER VIEW banyan_user.user_profiles ALTER COLUMN is_active SET DEFAULT true;
 ALTER VIEW banyan_user.user_profiles ALTER COLUMN created_at SET DEFAULT clock_timestamp();
 GRANT SELECT, INSERT, UPDATE, DELETE ON banyan_user.user_profiles TO banyan_user;
@@ -270,9 +277,13 @@ REVOKE ALL ON FUNCTION banyan_user.invitations_delete() FROM PUBLIC;
 CREATE TRIGGER banyan_delete INSTEAD OF DELETE ON banyan_user.invitations
   FOR EACH ROW EXECUTE FUNCTION banyan_user.invitations_delete();
 
-COMMENT ON SCHEMA banyan_user IS 'banyan views d9e2da10f3131dda';
+COMMENT ON SCHEMA banyan_user IS 'banyan views 635071fbfa4578fd';
 
 COMMIT;
+
+CREATE INDEX CONCURRENTLY IF NOT EXISTS banyan_user_profiles_trigrams ON public.users USING gin (banyan_user.trigrams_of(lower(email)));
+
+CREATE INDEX CONCURRENTLY IF NOT EXISTS banyan_user_profiles_beginning ON public.users (lower(email) text_pattern_ops);
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS banyan_contacts_contact ON public.contacts (contact_id);
 

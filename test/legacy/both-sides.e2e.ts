@@ -129,6 +129,131 @@ describe.each(variants)('one database of the %s variant, written by both', (vari
     expect((await theirsHere.get('/users/me/key-backup').expect(200)).body).toEqual({ has_backup: true, encrypted_private_key: backup });
   });
 
+  /** What either side shows, in the words of new code. */
+  const inOurWords = (list: Record<string, unknown>[]): Record<string, unknown>[] =>
+    list.map((entry) => ({ ...entry, created_at: instant(entry['created_at'] as string) })).sort(byId);
+  const byId = (a: Record<string, unknown>, b: Record<string, unknown>) => ((a['id'] as string) < (b['id'] as string) ? -1 : 1);
+  const contactsOf = async (who: Person) =>
+    ((await who.get(`/contacts?user_id=${who.id}`).expect(200)).body as Record<string, unknown>[]).sort(byId);
+  /** A user of each side with his device at the other one. */
+  const pair = async () => {
+    const [here, there] = [await register(banyan.url, 'pair-of-ours'), await register(legacy.url, 'pair-of-theirs')];
+    return { here, hereThere: await signIn(legacy.url, here), there, thereHere: await signIn(banyan.url, there) };
+  };
+
+  it('contacts: added, listed and removed on either side', async () => {
+    const { here, hereThere, there, thereHere } = await pair();
+    await there.put('/auth/public-key', { public_key: 'VEhFSVJT' }).expect(200);
+    const nickname = 'Ä "nick" \u{1f600}';
+    const { body: entry } = await here.post('/contacts/add', { user_id: here.id, contact_id: there.id, nickname }).expect(200);
+    const { body: theirEntry } = await there.post('/contacts/add', { user_id: there.id, contact_id: here.id }).expect(200);
+    for (const [ofUs, ofLegacy] of [
+      [here, hereThere],
+      [thereHere, there],
+    ] as const) {
+      const inLegacy = await contactsOf(ofLegacy);
+      expect(inLegacy).toHaveLength(1);
+      const shown = inOurWords(inLegacy);
+      const inNew = await contactsOf(ofUs);
+      // A user without a key is answered as null by legacy if it has not registered him.
+      expect(inNew).toEqual(
+        shown.map((one) => ({ ...one, contact_public_key: one['contact_public_key'] ?? inNew[0]!['contact_public_key'] })),
+      );
+      const list = async (who: Person) =>
+        (await who.get(`/contacts/all-users?user_id=${who.id}`).expect(200)).body as Record<string, unknown>[];
+      const ids = (entries: Record<string, unknown>[]) => entries.map(({ id, contact_id }) => `${String(id)} ${String(contact_id)}`).sort();
+      expect(ids(await list(ofUs))).toEqual(ids(await list(ofLegacy)));
+    }
+    expect(await contactsOf(hereThere)).toMatchObject([{ id: entry.id, nickname, contact_public_key: 'VEhFSVJT' }]);
+    await hereThere.post('/contacts/add', { user_id: here.id, contact_id: there.id }).expect(400, { detail: 'Contact already exists' });
+    await thereHere.post('/contacts/add', { user_id: there.id, contact_id: here.id }).expect(400);
+    await hereThere.delete(`/contacts/${entry.id}`).expect(200);
+    await thereHere.delete(`/contacts/${theirEntry.id}`).expect(200);
+    expect([await contactsOf(here), await contactsOf(there)]).toEqual([[], []]);
+  });
+
+  const link = async (id: string) => (await row('invitations', id))['invitation_token'] as string;
+
+  it('invitations: sent on one side, verified and accepted on the other', async () => {
+    const { here, there, thereHere, hereThere } = await pair();
+    for (const [inviter, other, acceptor] of [
+      [here, legacy, there],
+      [there, banyan, here],
+    ] as const) {
+      const draft = { inviter_email: inviter.email, invitee_email: acceptor.email };
+      const { body } = await inviter.post('/invitations/send', draft).expect(200);
+      const token = await link(body.invitation_id as string);
+      expect(token).toMatch(/^[A-Za-z0-9_-]{43}$/);
+      const { body: verified } = await request(other.url).get(`/api/v1/invitations/verify/${token}`).expect(200);
+      expect(verified).toMatchObject({ inviter_id: inviter.id, invitee_email: acceptor.email, inviter_avatar: null });
+      await request(other.url)
+        .post('/api/v1/invitations/accept')
+        .set('Authorization', `Bearer ${acceptor.token}`)
+        .send({ token, new_user_id: acceptor.id })
+        .expect(200);
+      for (const { url } of [banyan, legacy])
+        await request(url)
+          .get(`/api/v1/invitations/verify/${token}`)
+          .expect(400, /Invitation already accepted/);
+      expect((await contactsOf(inviter)).map(({ contact_id }) => contact_id)).toContain(acceptor.id);
+      // Free for the other direction.
+      for (const who of [thereHere, here])
+        for (const { id } of await contactsOf(who)) await who.delete(`/contacts/${String(id)}`).expect(200);
+    }
+    expect(await contactsOf(hereThere)).toEqual([]);
+  });
+
+  it('invitations: an open one is the same on both sides; what is revoked here is unknown there', async () => {
+    const { here, hereThere } = await pair();
+    const draft = { inviter_email: here.email, invitee_email: freshAccount('invited').email };
+    const { body: first } = await here.post('/invitations/send', draft).expect(200);
+    const { body: second } = await hereThere.post('/invitations/send', draft).expect(200);
+    expect(second.invitation_id).toBe(first.invitation_id);
+    const other = { ...draft, invitee_email: freshAccount('invited').email };
+    const { body: third } = await hereThere.post('/invitations/send', other).expect(200);
+    expect((await here.post('/invitations/send', other).expect(200)).body.invitation_id).toBe(third.invitation_id);
+    const token = await link(third.invitation_id as string);
+    await here.delete(`/invitations/${third.invitation_id}`).expect(200);
+    await request(legacy.url).get(`/api/v1/invitations/verify/${token}`).expect(404);
+    expect((await here.get('/invitations').expect(200)).body).toMatchObject([{ id: first.invitation_id, state: 'open' }]);
+  });
+
+  it('profiles: what is changed here stands in legacy’s row, and what legacy changes there is shown here', async () => {
+    const { there, thereHere } = await pair();
+    const about = { full_name: 'Ada Ä \u{1f600}', bio: "b'io\nÜ", avatar_url: 'https://example.com/a.png' };
+    await thereHere.patch('/users/me', about).expect(200);
+    expect(await row('users', there.id)).toMatchObject(about);
+    expect((await there.get('/auth/me').expect(200)).body).toMatchObject(about);
+    await sql.query(`UPDATE users SET full_name = 'by legacy', bio = NULL WHERE id = $1`, [there.id]);
+    expect((await thereHere.get('/users/me').expect(200)).body).toMatchObject({
+      full_name: 'by legacy',
+      bio: null,
+      avatar_url: about.avatar_url,
+    });
+  });
+
+  it('profiles: a backup that legacy has stored is kept when new code replaces it', async () => {
+    await theirs.post('/users/me/key-backup', { encrypted_private_key: 'legacys' }).expect(200);
+    await theirsHere.post('/users/me/key-backup', { encrypted_private_key: 'newer' }).expect(200);
+    expect((await theirs.get('/users/me/key-backup').expect(200)).body.encrypted_private_key).toBe('newer');
+    const { body: list } = await theirsHere.get('/users/me/key-backups').expect(200);
+    const texts = await Promise.all(
+      (list as { id: string }[]).map(
+        async ({ id }) => (await theirsHere.get(`/users/me/key-backups/${id}`).expect(200)).body.encrypted_private_key as string,
+      ),
+    );
+    expect(texts.slice(0, 2)).toEqual(['newer', 'legacys']);
+  });
+
+  it('users: found by new code, whoever has registered them, also by whoever has just been registered by legacy', async () => {
+    for (const person of [ours, theirs, await register(legacy.url, 'just-now')]) {
+      const part = person.email.slice(2, 20).toUpperCase();
+      const { body } = await theirsHere.get(`/users/search?email=${encodeURIComponent(part)}`).expect(200);
+      expect(body).toContainEqual(expect.objectContaining({ id: person.id, email: person.email }));
+      await theirsHere.get(`/users/by-email?email=${encodeURIComponent(person.email)}`).expect(200);
+    }
+  });
+
   /** As the other side shows it: without what legacy shows of itself only. */
   const conversation = async (who: Person, other: Person) =>
     (await who.get(`/messages/conversation/${other.id}`).expect(200)).body as Record<string, unknown>[];

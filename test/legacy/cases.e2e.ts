@@ -3,11 +3,14 @@ import { startTestServer } from '../support/banyan';
 import { startOnLegacy } from '../support/legacy-server';
 import { type Placement, placements, startPlaced, strayed } from '../support/placements';
 import { ServerProcess } from '../support/server-process';
+import { banyanHooks } from './banyan-hooks';
 import { playCases } from './play-cases';
 import { homelessCases, servedCases } from './sections';
 
 interface StartedServer {
   readonly url: string;
+  /** What a command line beside it has to know. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Calls that were made elsewhere than its name says. */
   strayed?(): Promise<string[]>;
   stop(): Promise<void>;
@@ -16,18 +19,19 @@ interface StartedServer {
 /** As `npm start` on a fresh clone: its own process, its own folder, the PostgreSQL from npm, nothing else. */
 async function embedded(): Promise<StartedServer> {
   const server = await ServerProcess.start({ JWT_SECRET_KEY: undefined });
-  return { url: server.url, stop: () => server.remove() };
+  return { url: server.url, environment: { DATA_DIR: server.dataDir }, stop: () => server.remove() };
 }
 
 async function withRedis(): Promise<StartedServer> {
   const server = await startTestServer({ redis: true });
-  return { url: server.url, stop: () => server.close() };
+  return { url: server.url, environment: server.environment, stop: () => server.close() };
 }
 
 async function placed(placement: Placement): Promise<StartedServer> {
   const deployment = await startPlaced(placement);
   return {
     url: deployment.url,
+    environment: deployment.environment,
     strayed: () => strayed(deployment, placement),
     stop: () => deployment.remove(),
   };
@@ -35,7 +39,7 @@ async function placed(placement: Placement): Promise<StartedServer> {
 
 async function onLegacy(variant: Variant): Promise<StartedServer> {
   const started = await startOnLegacy(variant, { redis: true });
-  return { url: started.url, stop: () => started.close() };
+  return { url: started.url, environment: started.server.environment, stop: () => started.close() };
 }
 
 it('every recorded case belongs to a section', () => {
@@ -53,7 +57,7 @@ describe.each<[string, () => Promise<StartedServer>]>([
 
   beforeAll(async () => {
     server = await start();
-    outcomes = await playCases(server.url, servedCases);
+    outcomes = await playCases(server.url, servedCases, { hooks: banyanHooks(server.environment) });
   });
 
   afterAll(() => server?.stop());

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { domainNames, tableSets } from '@banyan/domains';
+import { domainNames } from '@banyan/domains';
 import { WebSocket, WebSocketServer } from 'ws';
 import { dropDatabases, freshEnvironment } from '../support/banyan';
-import { decideHomes, makePrepared } from '../support/legacy-server';
+import { decideHomes, domainsWithData, makePrepared } from '../support/legacy-server';
 import { envelope, type Person, register } from '../support/people';
 import { exchange } from '../support/raw-http';
 import { ServerProcess } from '../support/server-process';
@@ -40,7 +40,7 @@ beforeAll(async () => {
   for (const { url } of hosts) {
     await until(async () => {
       const { parts } = (await (await fetch(`${url}/readyz`)).json()) as { parts: object };
-      return Object.keys(parts).length === tableSets.length;
+      return Object.keys(parts).length === domainsWithData.length;
     });
   }
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { domainNames, type DomainName, tableSets } from '@banyan/domains';
+import { domainNames, type DomainName } from '@banyan/domains';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import type { Variant } from '@banyan/migration/prepare/kinds';
 import { probeLegacy } from '@banyan/migration/proxy/legacy-probe';
@@ -14,7 +14,7 @@ import type { DataSource } from 'typeorm';
 import type { LegacyDatabase } from '../legacy/legacy-database';
 import { LegacyProcess } from '../legacy-app/legacy-process';
 import { dropDatabases, freshEnvironment, TEST_SECRET } from './banyan';
-import { decideHomes, makePrepared, partsOf } from './legacy-server';
+import { decideHomes, domainsWithData, makePrepared, partsOf } from './legacy-server';
 import { createTestBroker, type TestBroker } from './rabbitmq';
 import { ServerProcess } from './server-process';
 import { until } from './until';
@@ -162,7 +162,7 @@ export class Deployment {
   /** Resolves when every host works on the legacy database. */
   private async decide(): Promise<void> {
     await decideHomes(this.environment, 'legacy');
-    for (const { url } of this.hosts) await until(async () => Object.keys(await partsOf(url)).length === tableSets.length);
+    for (const { url } of this.hosts) await until(async () => Object.keys(await partsOf(url)).length === domainsWithData.length);
   }
 
   private get operator(): Operator {

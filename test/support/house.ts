@@ -35,7 +35,7 @@ export type Interruption = (execute: () => Promise<unknown>) => Promise<unknown>
 /** Real domains in one process, without HTTP: each is reached as other domains reach it, by its contract. */
 export interface House {
   /** A client that calls as this user, or as the house itself. Each call is an intention of its own unless it is given a key. */
-  as<C extends Contract>(caller: string | 'system', contract: C): ClientOf<C>;
+  as<C extends Contract>(caller: string | 'system', contract: C, role?: string): ClientOf<C>;
   /** A part of a domain, such as the registry in which an open socket registers. */
   get<T>(part: Type<T>): T;
   /** From now on calls of the operation go through here: before, after and instead of executing it, whatever a test wants to happen. */
@@ -83,8 +83,8 @@ export async function startHouse({ domains, home, keyvalue = new InProcessKeyVal
   }
 
   return {
-    as: <C extends Contract>(caller: string, contract: C) => {
-      const actor: Actor = caller === 'system' ? { kind: 'system', name: 'spec' } : { kind: 'user', userId: caller, role: 'user' };
+    as: <C extends Contract>(caller: string, contract: C, role = 'user') => {
+      const actor: Actor = caller === 'system' ? { kind: 'system', name: 'spec' } : { kind: 'user', userId: caller, role };
       const calls = Object.entries(contract.operations).map(([name, operation]) => [
         name,
         (input: unknown, { key = randomUUID() }: { key?: string } = {}) => dispatcher.callFromEdge(operation, input, { actor, key }),

@@ -1,13 +1,16 @@
 import { type Variant } from '@banyan/migration/prepare/kinds';
 import { prepareLegacy } from '@banyan/migration/prepare/prepare';
 import { makeSideTables } from '@banyan/migration/prepare/side';
-import { tableSets } from '@banyan/domains';
+import { type DomainEntry, domainNames, domains, tableSets } from '@banyan/domains';
 import { openDataSource } from '@banyan/platform/database/data-source';
 import { Database } from '@banyan/platform/database/database';
 import { DataHomeStore } from '@banyan/platform/host/data-home.store';
 import { type LegacyDatabase, makeLegacyDatabase } from '../legacy/legacy-database';
 import { startTestServer, type TestServer, type TestServerOptions } from './banyan';
 import { until } from './until';
+
+/** A host that has reached all of its data speaks of so many parts. */
+export const domainsWithData = domainNames.filter((domain) => (domains[domain] as DomainEntry).database);
 
 export interface ServerOnLegacy {
   readonly server: TestServer;
@@ -35,7 +38,7 @@ export async function startOnLegacy(variant: Variant, { withLegacy, ...options }
   const more = await withLegacy?.(legacy);
   const server = await startTestServer({ ...options, environment: { ...options.environment, ...more, LEGACY_DATABASE_URL: legacy.url } });
   await decideHomes(server.environment, 'legacy');
-  await until(async () => Object.keys(await partsOf(server.url)).length === tableSets.length);
+  await until(async () => Object.keys(await partsOf(server.url)).length === domainsWithData.length);
   return {
     server,
     url: server.url,

@@ -10,6 +10,7 @@ export interface Person {
   get(path: string): Test;
   post(path: string, body?: object): Test;
   put(path: string, body?: object): Test;
+  patch(path: string, body?: object): Test;
   delete(path: string): Test;
 }
 
@@ -42,6 +43,7 @@ function person(url: string, who: Pick<Person, 'id' | 'email' | 'password' | 'to
     get: (path) => as(request(api).get(path)),
     post: (path, body) => as(request(api).post(path)).send(body),
     put: (path, body) => as(request(api).put(path)).send(body),
+    patch: (path, body) => as(request(api).patch(path)).send(body),
     delete: (path) => as(request(api).delete(path)),
   };
 }

@@ -1,7 +1,7 @@
-import { type DomainEntry, domainNames, type DomainName, domains } from '@banyan/domains';
+import { domainNames, type DomainName } from '@banyan/domains';
 import type { Variant } from '@banyan/migration/prepare/kinds';
 import { Deployment } from './deployment';
-import { decideHomes, makePrepared, partsOf, type ServerOnLegacy } from './legacy-server';
+import { decideHomes, domainsWithData, makePrepared, partsOf, type ServerOnLegacy } from './legacy-server';
 import { until } from './until';
 
 /** Which part of each domain's work is done by workers, 0 to 1. */
@@ -42,15 +42,21 @@ export async function strayed(deployment: Deployment, { remote }: Placement): Pr
 }
 
 /** A host, and a worker of each domain that does all of its work, each a process of its own, on a legacy database. */
-export async function startPlacedOnLegacy(variant: Variant): Promise<Omit<ServerOnLegacy, 'server'> & { readonly deployment: Deployment }> {
+export async function startPlacedOnLegacy(
+  variant: Variant,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Omit<ServerOnLegacy, 'server'> & { readonly deployment: Deployment }> {
   const legacy = await makePrepared(variant);
   const each = <T>(value: T) => Object.fromEntries(domainNames.map((domain) => [domain, value]));
-  const deployment = await Deployment.start({ remote: each(1), workers: each(1), environment: { LEGACY_DATABASE_URL: legacy.url } });
+  const deployment = await Deployment.start({
+    remote: each(1),
+    workers: each(1),
+    environment: { ...environment, LEGACY_DATABASE_URL: legacy.url },
+  });
   await decideHomes(deployment.environment, 'legacy');
-  const withData = (Object.values(domains) as DomainEntry[]).filter(({ tableSet }) => tableSet).length;
   await until(async () => {
     const parts = await Promise.all(deployment.processes.map(async ({ url }) => Object.keys(await partsOf(url)).length));
-    return parts.reduce((sum, count) => sum + count, 0) === 2 * withData; // the host has all of them, and one worker each
+    return parts.reduce((sum, count) => sum + count, 0) === 2 * domainsWithData.length; // the host has all of them, and one worker each
   });
   return {
     url: deployment.url,

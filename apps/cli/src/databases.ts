@@ -33,9 +33,9 @@ export function withHostDatabase<T>(settings: Settings, work: (database: Databas
 
 /** Where the data of a domain is at home. @param domain one that keeps data */
 export async function withDomainDatabase<T>(settings: Settings, domain: DomainName, work: (database: Database) => Promise<T>): Promise<T> {
-  const { database, schema, tableSet } = domains[domain] as Required<DomainEntry>;
+  const { database, schema, tableSet } = domains[domain] as DomainEntry & { readonly schema: string };
   const decisions = await withHostDatabase(settings, (host) => new DataHomeStore(host).list());
-  const home = decisions.find(({ table_set }) => table_set === tableSet)?.home ?? 'none';
+  const home = tableSet === undefined ? 'own' : (decisions.find(({ table_set }) => table_set === tableSet)?.home ?? 'none');
   if (home === 'none') throw new StartupError(`The data of ${domain} has no home yet: see banyan data.`);
   if (home === 'own') return withDatabase(settings, database as DatabaseName, schema, work);
   const url = settings.LEGACY_DATABASE_URL;

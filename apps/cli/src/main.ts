@@ -3,13 +3,25 @@ import { dataCommand } from './commands/data';
 import { doctorCommand } from './commands/doctor';
 import { eventsCommand } from './commands/events';
 import { legacyCommand } from './commands/legacy';
+import { mailCommand } from './commands/mail';
 import { routeCommand } from './commands/route';
 import { settingsCommand } from './commands/settings';
 import { statusCommand } from './commands/status';
+import { userCommand } from './commands/user';
 import { exitCode, NeedsAttention } from './exit';
 
 /** One line for each command; each is a file in `commands/`. */
-const commands = [statusCommand, doctorCommand, routeCommand, dataCommand, legacyCommand, eventsCommand, settingsCommand];
+const commands = [
+  statusCommand,
+  doctorCommand,
+  routeCommand,
+  dataCommand,
+  legacyCommand,
+  eventsCommand,
+  mailCommand,
+  userCommand,
+  settingsCommand,
+];
 
 /**
  * Run `banyan` with what follows its name. Results go to standard output, everything else to standard error.

@@ -24,8 +24,8 @@ export class DomainHomes {
   private readonly told = new Set<string>();
 
   constructor(
-    /** The domains of this process that keep data, and the table set of each. */
-    private readonly tableSets: ReadonlyMap<DomainName, string>,
+    /** The domains of this process that keep data, and the table set of each; one without a set is always in its own database. */
+    private readonly tableSets: ReadonlyMap<DomainName, string | undefined>,
     private readonly table: DataHomeTable,
     private readonly open: OpenHome,
     private readonly log: Logger,
@@ -83,7 +83,8 @@ export class DomainHomes {
   }
 
   private decided(domain: DomainName) {
-    return this.table.of(this.tableSets.get(domain)!);
+    const tableSet = this.tableSets.get(domain);
+    return tableSet === undefined ? 'own' : this.table.of(tableSet);
   }
 
   /** Once, not at each look. */

@@ -4,6 +4,8 @@ import { authContract } from '@banyan/auth/contract';
 import { adminContract } from '@banyan/migration/routes/contract';
 import { messageContract } from '@banyan/message/contract';
 import { MessageModule } from '@banyan/message/message.module';
+import { notificationContract } from '@banyan/notification/contract';
+import { NotificationModule } from '@banyan/notification/notification.module';
 import type { Contract } from '@banyan/platform/contract';
 import { relayContract } from '@banyan/relay/contract';
 import { RelayModule } from '@banyan/relay/relay.module';
@@ -19,6 +21,7 @@ export const domainTable: Readonly<Record<DomainName, { readonly contract: Contr
   user: { contract: userContract, module: UserModule },
   message: { contract: messageContract, module: MessageModule },
   relay: { contract: relayContract, module: RelayModule },
+  notification: { contract: notificationContract, module: NotificationModule },
   websocket: { contract: websocketContract, module: WebsocketModule },
 };
 

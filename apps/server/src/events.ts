@@ -1,6 +1,6 @@
 import type { Serve } from '@banyan/platform/config/routes';
 import { asSystem } from '@banyan/platform/dispatch/context';
-import type { RouteWeights, Routes } from '@banyan/platform/dispatch/routes';
+import { isAtHome, type Routes } from '@banyan/platform/dispatch/routes';
 import { LocalEvents } from '@banyan/platform/events/local-events';
 import { AmqpEvents } from '@banyan/platform/events/rabbitmq/amqp-events';
 import type { RunnerOptions } from '@banyan/platform/events/runner';
@@ -35,7 +35,7 @@ export function startEvents({ app, storage, rabbit, routes, serve }: EventParts)
   }
   const modules = [...Object.values(domainTable).map(({ module }) => module), { module: CallerChanges, providers: [CallerChanges] }];
   const events = new AmqpEvents(rabbit.connection, databases, subscriptions, knownSubscriptions(modules, scanner), { around });
-  const follow = () => events.setActive((domain) => !domain || !(domain in domainTable) || hears(routes.weights(domain), serve));
+  const follow = () => events.setActive((domain) => !domain || !(domain in domainTable) || isAtHome(routes.weights(domain), serve));
   follow();
   events.start();
   const unfollow = routes.onChange(follow);
@@ -45,9 +45,4 @@ export function startEvents({ app, storage, rabbit, routes, serve }: EventParts)
       await events.stop();
     },
   };
-}
-
-/** A copy consumes its domain's events while its home has weight; with no new home in use, the hosts do. */
-function hears({ remote, local }: RouteWeights, serve: Serve): boolean {
-  return serve.edge ? local > 0 || remote === 0 : remote > 0;
 }

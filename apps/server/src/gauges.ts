@@ -1,3 +1,4 @@
+import type { NotificationService } from '@banyan/notification/notification.service';
 import type { AdoptedQueue } from '@banyan/relay/adopted-queue';
 import type { Metrics, Sample } from '@banyan/platform/telemetry/metrics';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
@@ -13,6 +14,16 @@ export function publishAdoption(metrics: Metrics, queue: AdoptedQueue | undefine
     [],
     () => [{ labels: {}, value: queue.missed }],
   );
+}
+
+/** Of a process that serves notification. */
+export function publishMail(metrics: Metrics, notifications: NotificationService): void {
+  metrics.gauge('banyan_mail_waiting', 'Mails that wait for an attempt, up to 100,000.', [], async () => [
+    { labels: {}, value: (await notifications.waiting()).count },
+  ]);
+  metrics.gauge('banyan_mail_age_seconds', 'How long the oldest of them has waited.', [], async () => [
+    { labels: {}, value: (await notifications.waiting()).oldest_ms / 1000 },
+  ]);
 }
 
 /** What is asked when somebody reads the metrics: outboxes and pools of every domain here. */

@@ -1,5 +1,6 @@
 import { domains } from '@banyan/domains';
 import { exists } from '@banyan/message/contract';
+import { refusing } from '@banyan/migration/proxy/ended-tokens';
 import { RelayUnion } from '@banyan/migration/adoption/relay-union';
 import { Revisions } from '@banyan/migration/proxy/revisions';
 import { adopt } from '@banyan/relay/contract';
@@ -14,7 +15,9 @@ import { type Finding, probeLegacy } from '@banyan/migration/proxy/legacy-probe'
 import { LegacyProxy } from '@banyan/migration/proxy/legacy-proxy';
 import type { Settings } from '@banyan/platform/config/table';
 import type { RouteTable } from '@banyan/platform/host/route-table';
-import type { TokenVerifier } from '@banyan/platform/edge/token';
+import type { Callers } from '@banyan/platform/edge/callers';
+import type { Credentials } from '@banyan/platform/edge/credentials';
+import type { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import { acceptUpgrades } from '@banyan/platform/edge/upgrades';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import { SocketPassages } from '@banyan/migration/proxy/socket-passages';
@@ -44,6 +47,8 @@ interface LegacyParts {
   readonly host: Database;
   readonly dispatcher: Dispatcher;
   readonly verifier: TokenVerifier;
+  readonly callers: Callers;
+  readonly credentials: Credentials;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -57,6 +62,8 @@ export function openLegacy({
   host,
   dispatcher,
   verifier,
+  callers,
+  credentials,
   metrics,
   log,
 }: LegacyParts): Legacy | undefined {
@@ -93,7 +100,17 @@ export function openLegacy({
   const hasOwnPart = () => dataHomes.of(domains.message.tableSet) !== 'none';
   const revisions = new Revisions({ acknowledgements, union: new RelayUnion(dispatcher), hasOwnPart, verifier });
   return {
-    home: new LegacyHome({ proxy, passages, revisions, routes: routes.routes, verifier, metrics, origins: CORS_ORIGINS }),
+    home: new LegacyHome({
+      proxy,
+      passages,
+      revisions,
+      routes: routes.routes,
+      verifier,
+      credentials,
+      refuse: refusing(callers, () => dataHomes.of(domains.auth.tableSet) !== 'none'),
+      metrics,
+      origins: CORS_ORIGINS,
+    }),
     probe: () => probeLegacy(LEGACY_URL, secret),
     start: (started) => {
       app = started;

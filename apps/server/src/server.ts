@@ -1,5 +1,4 @@
 import type { AddressInfo } from 'node:net';
-import { caller, AccountNotFound } from '@banyan/auth/contract';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import { adminContract } from '@banyan/migration/routes/contract';
 import { RouteService } from '@banyan/migration/routes/route.service';
@@ -7,7 +6,7 @@ import { RoutesModule } from '@banyan/migration/routes/routes.module';
 import { jwtSecret } from '@banyan/platform/config/jwt-secret';
 import { StartupError } from '@banyan/platform/config/startup-error';
 import type { Settings } from '@banyan/platform/config/table';
-import { isError } from '@banyan/platform/contract';
+import { NotificationService } from '@banyan/notification/notification.service';
 import type { Carrier } from '@banyan/platform/dispatch/carrier';
 import { currentContext } from '@banyan/platform/dispatch/context';
 import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
@@ -16,13 +15,14 @@ import { KeepErrors, OperationServer } from '@banyan/platform/dispatch/server';
 import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
 import { answerError, answerUnreadable } from '@banyan/platform/edge/answers';
 import { BODY_LIMIT_BYTES } from '@banyan/platform/edge/body';
-import { Callers } from '@banyan/platform/edge/callers';
+import type { Callers } from '@banyan/platform/edge/callers';
+import { Credentials } from '@banyan/platform/edge/credentials';
 import { BODY_MS } from '@banyan/platform/edge/early-body';
 import { elsewhereHook, mountEdge } from '@banyan/platform/edge/edge';
-import { Limits } from '@banyan/platform/edge/limits';
+import { Limits } from '@banyan/platform/keyvalue/limits';
 import { mountProbes } from '@banyan/platform/edge/probes';
 import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/edge/service-routes';
-import { TokenVerifier } from '@banyan/platform/edge/token';
+import { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import { reachOf } from '@banyan/platform/host/route-table';
 import { InProcessKeyValue } from '@banyan/platform/keyvalue/in-process.keyvalue';
 import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
@@ -37,12 +37,15 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
-import { CALLER_CHANGED, CallerChanges } from './caller-changes';
+import { mountAccountPages } from './account/pages';
+import { CallerChanges } from './caller-changes';
+import { openCallers, publishedKeys } from './callers';
 import { contracts, domainTable, edgeContracts } from './domains';
 import { startEvents } from './events';
-import { publishAdoption, publishGauges } from './gauges';
+import { publishAdoption, publishGauges, publishMail } from './gauges';
 import { Maintenance } from './maintenance';
 import { openLegacy } from './legacy';
+import { mountJwks } from './jwks';
 import { joinOthers } from './membership';
 import { openRabbit } from './rabbit';
 import { openStorage } from './storage';
@@ -92,7 +95,9 @@ export async function startServer(
     );
     const host = { database: storage.host, routes: others.routes };
     const homes = new DataHomes(storage.host, settings.ROUTES, storage.reach);
-    const verifier = new TokenVerifier(secret);
+    const verifier = new TokenVerifier(secret, publishedKeys(dispatcher));
+    const credentials = new Credentials(settings.PUBLIC_URL, settings.CORS_ORIGINS);
+    const callers = await openCallers(verifier, dispatcher, keyvalue);
     const legacy = openLegacy({
       settings,
       secret,
@@ -101,6 +106,8 @@ export async function startServer(
       host: storage.host,
       dispatcher,
       verifier,
+      callers,
+      credentials,
       metrics,
       log,
     });
@@ -120,9 +127,10 @@ export async function startServer(
       Object.fromEntries([...storage.sources()].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]));
     mountProbes(fastify, { checks, isDraining: () => isDraining, metrics });
     publishGauges(metrics, storage);
+    if (settings.SERVE.domains.includes('notification')) publishMail(metrics, app.get(NotificationService, { strict: false }));
     if (settings.SERVE.domains.includes('relay'))
       publishAdoption(metrics, app.get<AdoptedQueue | undefined>(AdoptedQueue, { strict: false }));
-    if (settings.SERVE.edge) await openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue, metrics, log });
+    if (settings.SERVE.edge) await openEdge({ app, fastify, settings, callers, credentials, dispatcher, keyvalue, metrics, log });
     app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
     await app.init();
     await app.startAllMicroservices();
@@ -217,22 +225,15 @@ interface EdgeWiring {
   readonly app: NestFastifyApplication;
   readonly fastify: FastifyInstance;
   readonly settings: Settings;
-  readonly verifier: TokenVerifier;
+  readonly callers: Callers;
+  readonly credentials: Credentials;
   readonly dispatcher: Dispatcher;
   readonly keyvalue: KeyValue;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
-async function openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue, metrics, log }: EdgeWiring): Promise<void> {
-  const callers = new Callers(verifier, async (userId) => {
-    const asked = dispatcher.callFromEdge(caller, { user_id: userId }, { actor: { kind: 'system', name: 'edge' }, key: 'caller' });
-    return asked.catch((error: unknown) => {
-      if (isError(error, AccountNotFound)) return undefined;
-      throw error;
-    }) as Promise<{ role: string; is_active: boolean } | undefined>;
-  });
-  await keyvalue.subscribe(CALLER_CHANGED, (userId) => callers.forget(userId));
+async function openEdge({ app, fastify, settings, keyvalue, ...parts }: EdgeWiring): Promise<void> {
   app.enableCors({
     origin: [...settings.CORS_ORIGINS],
     credentials: true,
@@ -243,9 +244,11 @@ async function openEdge({ app, fastify, settings, verifier, dispatcher, keyvalue
     optionsSuccessStatus: 200,
   });
   mountDocumentation(app, edgeContracts, settings.PUBLIC_URL);
+  mountJwks(fastify, parts.dispatcher);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
+  mountAccountPages(fastify, { app: settings.MAIL_FROM.name, appUrl: settings.FRONTEND_URL });
   const limits = new Limits(settings.RATE_LIMITS, keyvalue);
-  mountEdge(fastify, { contracts: edgeContracts, dispatcher, callers, limits, metrics, log });
+  mountEdge(fastify, { contracts: edgeContracts, limits, ...parts });
 }
 
 /** Take no more, answer what was taken. */

@@ -67,7 +67,7 @@ export async function openStorage(settings: Settings, log: Logger): Promise<Stor
   };
   const withData = settings.SERVE.domains.flatMap((domain) => {
     const { database, schema, tableSet } = domains[domain] as DomainEntry;
-    return database && schema && tableSet && migrations[domain] ? [[domain, { database, schema, tableSet } as DataEntry] as const] : [];
+    return database && schema && migrations[domain] ? [[domain, { database, schema, tableSet } as DataEntry] as const] : [];
   });
   try {
     const hostSource = await openOwn('host', 'host_db', 'banyan_host', HOST_POOL_SIZE);
@@ -110,7 +110,8 @@ export async function openStorage(settings: Settings, log: Logger): Promise<Stor
 interface DataEntry {
   readonly database: DatabaseName;
   readonly schema: string;
-  readonly tableSet: string;
+  /** Undefined: always at home in its own database. */
+  readonly tableSet?: string;
 }
 
 /** The embedded server's address names no database of ours; a setting does. */

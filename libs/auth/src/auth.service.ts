@@ -9,18 +9,12 @@ import { type Profile, userContract, UserNotFound } from '@banyan/user/contract'
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { type Account, AuthStore } from './auth.store';
-import {
-  AccountNotFound,
-  AlreadyRegistered,
-  InvalidCredentials,
-  type me,
-  PasswordTooLong,
-  type register,
-  userRegistered,
-} from './contract';
+import { AccountNotFound, AlreadyRegistered, InvalidCredentials, type me, type register, userRegistered } from './contract';
 import { OneAtATime } from './one-at-a-time';
-import { BCRYPT_BYTES, Passwords } from './passwords';
-import { AccessTokens } from './access-tokens';
+import { Devices } from './devices';
+import { PasswordService } from './password.service';
+import { Passwords } from './passwords';
+import { type Place, SessionService } from './session.service';
 
 /** Whoever registers has no id yet; his key is kept under this one together with his address, and is worth nothing without his password. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
@@ -40,19 +34,21 @@ export class AuthService {
     private readonly store: AuthStore,
     private readonly database: Database,
     private readonly outbox: Outbox,
-    private readonly passwords: Passwords,
-    private readonly tokens: AccessTokens,
+    private readonly hashes: Passwords,
+    private readonly passwords: PasswordService,
+    private readonly sessions: SessionService,
+    private readonly devices: Devices,
     @InjectLog() private readonly log: Logger,
     @Client(userContract) private readonly users: ClientOf<typeof userContract>,
   ) {}
 
   /** A crowd that registers one address at once waits here for the first, instead of hashing a password each. */
-  register(draft: Input<typeof register>, key: string) {
-    return this.registering.run(draft.email, () => this.registerOne(draft, key));
+  register(draft: Input<typeof register>, key: string, place: Place) {
+    return this.registering.run(draft.email, () => this.registerOne(draft, key, place));
   }
 
   /** The hash of a password takes long, so it is made before the transaction; the unique columns decide who is first. */
-  private async registerOne({ email, username, password, ...draft }: Input<typeof register>, key: string) {
+  private async registerOne({ email, username, password, ...draft }: Input<typeof register>, key: string, place: Place) {
     const start = { full_name: draft.full_name ?? null, public_key: draft.public_key || null };
     const request = {
       userId: NOBODY,
@@ -62,9 +58,9 @@ export class AuthService {
       ttlMs: KEY_LIFE_MS,
     };
     const taken = await this.store.findTaken(email, username);
-    if (taken) return this.registeredBefore(taken, request, password, start);
+    if (taken) return this.registeredBefore(taken, request, password, start, place);
     const id = uuidv7();
-    const password_hash = await this.hash(password);
+    const password_hash = await this.passwords.hash(password, { email, username });
     const made = await this.database.transaction((tx) =>
       once(tx, request, async () => {
         const account = await this.store.insertOnce(tx, { id, email, username, password_hash });
@@ -75,24 +71,18 @@ export class AuthService {
       }),
     );
     // Another process was faster with this key, perhaps for somebody who guessed it.
-    if (made.id !== id) return this.registeredBefore(await this.get(made.id), request, password, start);
-    return this.registered({ ...made, email, username, role: 'user' }, start);
-  }
-
-  private hash(password: string): Promise<string> {
-    if (!this.database.isLegacy) return this.passwords.hash(password);
-    if (Buffer.byteLength(password) > BCRYPT_BYTES) throw PasswordTooLong();
-    return this.passwords.hashForLegacy(password);
+    if (made.id !== id) return this.registeredBefore(await this.get(made.id), request, password, start, place);
+    return this.registered({ ...made, email, username, role: 'user' }, start, place);
   }
 
   /** Taken by this very request, whose answer was lost? Its key says so, and the password proves that it is the same person. */
-  private async registeredBefore(taken: Account, request: KeyedRequest, password: string, start: ProfileStart) {
+  private async registeredBefore(taken: Account, request: KeyedRequest, password: string, start: ProfileStart, place: Place) {
     const before = await findAnswer<{ id: string }>(this.database, request);
-    if (before?.id !== taken.id || !(await this.passwords.verify(password, taken.password_hash))) throw AlreadyRegistered();
-    return this.registered(taken, start);
+    if (before?.id !== taken.id || !(await this.hashes.verify(password, taken.password_hash))) throw AlreadyRegistered();
+    return this.registered(taken, start, place);
   }
 
-  private async registered(account: Pick<Account, 'id' | 'email' | 'username' | 'role' | 'created_at'>, start: ProfileStart) {
+  private async registered(account: Pick<Account, 'id' | 'email' | 'username' | 'role' | 'created_at'>, start: ProfileStart, place: Place) {
     const { id, email, username, role, created_at } = account;
     const profile = await this.users.createProfile({ user_id: id, email, username, ...start, created_at }).catch((error: unknown) => {
       this.log.warn({ err: error, user_id: id }, 'profile not made at registration; its event makes it');
@@ -101,21 +91,21 @@ export class AuthService {
     const full_name = profile?.full_name ?? start.full_name;
     const public_key = profile?.public_key ?? start.public_key ?? placeholderKey(username);
     return {
-      access_token: this.tokens.issue(id),
-      token_type: 'bearer' as const,
+      ...(await this.begin(id, place)),
       user: { id, email, username, full_name, public_key, is_active: true, role, avatar_url: null, created_at },
     };
   }
 
-  async login(email: string, password: string) {
+  /** @throws InvalidCredentials, TooManyRequests */
+  async login(email: string, password: string, place: Place) {
     const account = await this.store.findByEmail(email);
-    const isRight = await this.passwords.verify(password, account?.password_hash);
+    const isRight = await this.passwords.compare(password, email, account, place);
     if (!account || !isRight || !account.is_active) throw InvalidCredentials();
+    await this.passwords.renew(account, password);
     const { full_name, public_key } = await this.profileOf(account);
     const { id, username, is_active, role } = account;
     return {
-      access_token: this.tokens.issue(id),
-      token_type: 'bearer' as const,
+      ...(await this.begin(id, place)),
       user: { id, email: account.email, username, full_name, public_key, is_active, role },
     };
   }
@@ -127,9 +117,8 @@ export class AuthService {
     return { id, email, username, full_name, is_active, avatar_url, bio, is_verified, created_at, public_key, role };
   }
 
-  async getCaller(userId: string) {
-    const { role, is_active } = await this.get(userId);
-    return { role, is_active };
+  private async begin(userId: string, place: Place) {
+    return { ...(await this.sessions.begin(userId, place)), device_token: this.devices.tokenFor(userId, place.device) };
   }
 
   /**

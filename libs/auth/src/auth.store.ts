@@ -38,6 +38,27 @@ export class AuthStore {
     return row;
   }
 
+  /** @returns when, by the database's clock; undefined if there is no such account */
+  async setHash(tx: Transaction, userId: string, hash: string): Promise<string | undefined> {
+    await tx.query(sql`SELECT id FROM banyan_auth.users WHERE id = ${userId} FOR UPDATE`);
+    const [row] = await tx.query<{ at: string }>(sql`
+      UPDATE banyan_auth.users SET password_hash = ${hash}, updated_at = clock_timestamp() WHERE id = ${userId} AND is_active
+      RETURNING clock_timestamp() AS at`);
+    return row?.at;
+  }
+
+  /** Unless it was changed meanwhile. */
+  async replaceHash(userId: string, before: string, hash: string): Promise<void> {
+    await this.database.query(sql`
+      UPDATE banyan_auth.users SET password_hash = ${hash} WHERE id = ${userId} AND password_hash = ${before}`);
+  }
+
+  /** The address is his: he has read what was sent there. */
+  async verify(tx: Transaction, userId: string): Promise<void> {
+    await tx.query(sql`
+      UPDATE banyan_auth.users SET is_verified = true, updated_at = clock_timestamp() WHERE id = ${userId} AND NOT is_verified`);
+  }
+
   /** Nothing comes back if the address or the name was taken meanwhile. */
   async insertOnce(
     tx: Transaction,
@@ -48,5 +69,15 @@ export class AuthStore {
       VALUES (${draft.id}, ${draft.email}, ${draft.username}, ${draft.password_hash})
       ON CONFLICT DO NOTHING RETURNING id, created_at`);
     return row;
+  }
+
+  /** Locks before it looks: whoever changes the role at the same moment is waited for. */
+  async setRole(tx: Transaction, email: string, role: string): Promise<{ userId: string; isNew: boolean } | undefined> {
+    const [account] = await tx.query<{ id: string; role: string }>(
+      sql`SELECT id, role FROM banyan_auth.users WHERE email = ${email} FOR UPDATE`,
+    );
+    if (!account) return undefined;
+    await tx.query(sql`UPDATE banyan_auth.users SET role = ${role} WHERE id = ${account.id} AND role <> ${role}`);
+    return { userId: account.id, isNew: account.role !== role };
   }
 }

@@ -48,7 +48,7 @@ export class DeliveryStore {
    * One statement for many messages, in their order. A draft whose key its sender has used before changes nothing and gets what was
    * accepted then, also when both are in one batch.
    *
-   * @throws KeyReused, RecipientNotFound (the legacy data home knows) if the batch is of one
+   * @throws KeyReused, RecipientNotFound if the batch is of one
    */
   async accept(batch: readonly NewDelivery[], bounds?: Bounds): Promise<Accepted[]> {
     const accepted = new Map((await this.insert(batch, bounds)).map((row) => [row.message_id, row]));
@@ -85,7 +85,9 @@ export class DeliveryStore {
         INSERT INTO banyan_message.request_keys (user_id, key, operation, body_hash, answer, expires_at)
         SELECT sender_id, key, 'message.accept', body_hash, json_build_object('message_id', id),
           greatest(expires_at, now() + interval '1 day')
-        FROM draft ORDER BY sender_id, key, n
+        FROM draft
+        WHERE NOT EXISTS (SELECT 1 FROM banyan_message.removed_users WHERE user_id IN (sender_id, recipient_id))
+        ORDER BY sender_id, key, n
         ON CONFLICT DO NOTHING RETURNING (answer ->> 'message_id')::uuid AS id
       ), stored AS (
         INSERT INTO banyan_message.messages (id, sender_id, recipient_id, encrypted_content, encrypted_session_key,
@@ -124,7 +126,7 @@ export class DeliveryStore {
       WHERE k.user_id = ${sender_id} AND k.key = ${key}`,
       bounds,
     );
-    if (!kept) throw new Error('a key that was taken has no row');
+    if (!kept) throw RecipientNotFound(); // its key was free: one of the two is removed
     const { operation, body_hash: keptHash, ...accepted } = kept;
     if (operation !== 'message.accept' || keptHash !== body_hash) throw KeyReused();
     return accepted;

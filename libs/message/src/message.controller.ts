@@ -9,18 +9,21 @@ import {
   type exists,
   type markRead,
   messageContract,
+  type purge,
   type remove,
   type send,
   type settled,
 } from './contract';
 import { DeliveryService } from './delivery.service';
 import { MessageService } from './message.service';
+import { RemovalService } from './removal.service';
 
 @Serves(messageContract)
 export class MessageController implements Handlers<typeof messageContract> {
   constructor(
     private readonly messages: MessageService,
     private readonly deliveries: DeliveryService,
+    private readonly removals: RemovalService,
   ) {}
 
   send(draft: Input<typeof send>, { actor, key }: CallContext) {
@@ -73,5 +76,9 @@ export class MessageController implements Handlers<typeof messageContract> {
 
   dropExpired() {
     return this.deliveries.dropExpired();
+  }
+
+  purge({ user_id }: Input<typeof purge>) {
+    return this.removals.purge(user_id);
   }
 }

@@ -5,9 +5,11 @@ import { DeliveryStore } from './delivery.store';
 import { MessageController } from './message.controller';
 import { MessageService } from './message.service';
 import { MessageStore } from './message.store';
+import { RemovalService } from './removal.service';
+import { RemovalStore } from './removal.store';
 
 @Module({
   controllers: [MessageController],
-  providers: [...dataOf('message'), MessageService, MessageStore, DeliveryService, DeliveryStore],
+  providers: [...dataOf('message'), MessageService, MessageStore, DeliveryService, DeliveryStore, RemovalService, RemovalStore],
 })
 export class MessageModule {}

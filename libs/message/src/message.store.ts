@@ -40,22 +40,25 @@ export const FOREIGN_KEY_VIOLATION = '23503';
 export class MessageStore {
   constructor(private readonly database: Database) {}
 
-  /** The id is fresh, so that nothing can be in its way. @throws RecipientNotFound (the legacy data home knows) */
+  /** The id is fresh: only that one of the two is removed can be in its way. @throws RecipientNotFound */
   async insert(tx: Transaction, draft: NewMessage): Promise<MessageRow> {
     const statement = sql<MessageRow>`
       INSERT INTO banyan_message.messages (id, sender_id, recipient_id, encrypted_content, encrypted_session_key,
         sender_encrypted_content, crypto_version, encryption_algorithm, kdf_algorithm, signatures, created_at)
-      VALUES (${draft.id}, ${draft.sender_id}, ${draft.recipient_id}, ${draft.encrypted_content}, ${draft.encrypted_session_key},
+      SELECT ${draft.id}::uuid, ${draft.sender_id}::uuid, ${draft.recipient_id}::uuid, ${draft.encrypted_content}, ${draft.encrypted_session_key},
         ${draft.sender_encrypted_content ?? null}, ${draft.crypto_version}, ${draft.encryption_algorithm}, ${draft.kdf_algorithm},
-        ${JSON.stringify(draft.signatures ?? [])}, clock_timestamp())
+        ${JSON.stringify(draft.signatures ?? [])}::json, clock_timestamp()
+      WHERE NOT EXISTS (SELECT 1 FROM banyan_message.removed_users WHERE user_id IN (${draft.sender_id}::uuid, ${draft.recipient_id}::uuid))
       ON CONFLICT DO NOTHING
       RETURNING id, sender_id, recipient_id, encrypted_content, encrypted_session_key, sender_encrypted_content,
         crypto_version, encryption_algorithm, kdf_algorithm, signatures, is_read, created_at`;
     const [row] = await tx.query(statement).catch((error: unknown) => {
       throw sqlState(error) === FOREIGN_KEY_VIOLATION ? RecipientNotFound() : error;
     });
-    if (!row) throw new Error(`message ${draft.id} exists already`);
-    return row;
+    if (row) return row;
+    const removed = await tx.query(sql`
+      SELECT 1 FROM banyan_message.removed_users WHERE user_id IN (${draft.sender_id}::uuid, ${draft.recipient_id}::uuid)`);
+    throw removed.length > 0 ? RecipientNotFound() : new Error(`message ${draft.id} exists already`);
   }
 
   async find(messageId: string): Promise<MessageRow | undefined> {

@@ -56,6 +56,11 @@ export class QueueIndex {
     for (const messageId of messageIds) this.made.set(messageId, 'removed');
   }
 
+  /** Nobody asks for it again. */
+  async forget(userId: string): Promise<void> {
+    await this.keyvalue.delete(this.key(userId));
+  }
+
   /** True if this process itself has done that with the message, or more; what the store has lost since then is loaded, not repaired. */
   has(change: 'added' | 'removed', messageId: string): boolean {
     const last = this.made.get(messageId);

@@ -1,3 +1,4 @@
+import { userRemoved } from '@banyan/auth/contract/events';
 import { messageDelivered, messageSent } from '@banyan/message/contract/events';
 import type { Delivered } from '@banyan/platform/events/stored-event';
 import { On, Subscriber } from '@banyan/platform/events/subscriptions';
@@ -16,5 +17,10 @@ export class RelayHandlers {
   @On(messageDelivered)
   async forgetDelivered({ data: { recipient_id, message_id } }: Delivered<typeof messageDelivered>): Promise<void> {
     if (!this.index.has('removed', message_id)) await this.index.remove(recipient_id, [message_id]);
+  }
+
+  @On(userRemoved)
+  async forgetRemoved({ data: { user_id } }: Delivered<typeof userRemoved>): Promise<void> {
+    await this.index.forget(user_id);
   }
 }

@@ -111,7 +111,12 @@ describe.each(keyValueStores)('the relay, with a key-value store $keyvalueName,'
 
   it('says that a message was delivered if an open socket took it, and keeps it all the same', async () => {
     const frames: Frame[] = [];
-    const connection: Connection = { connectionId: randomUUID(), userId: bob!, send: (frame) => frames.push(frame) > 0 };
+    const connection: Connection = {
+      connectionId: randomUUID(),
+      userId: bob!,
+      send: (frame) => frames.push(frame) > 0,
+      end: () => undefined,
+    };
     await house.get(WebsocketService).open(connection);
     const { message_id, status } = await send();
     expect(status).toBe('delivered');

@@ -15,6 +15,7 @@ describe.each(dataHomes.slice(0, 2))('users, through their contract, in $name', 
   });
   beforeEach(async () => {
     ada = await home.addUser();
+    while ((await home.admin('SELECT FROM banyan_user.user_profiles LIMIT 12')).length < 12) await home.addUser();
     await home.admin('DELETE FROM banyan_user.outbox');
   });
   afterAll(async () => {
@@ -46,6 +47,74 @@ describe.each(dataHomes.slice(0, 2))('users, through their contract, in $name', 
       users(nobody).setPublicKey({ public_key: 'x' }),
     ]);
     for (const end of ends) expect(end).toMatchObject({ reason: notFound });
+  });
+
+  it('tell what they like about themselves, and can take it back; others hear that it changed', async () => {
+    const about = { full_name: 'Ada Ä \u{1f600}', bio: 'one\ntwo', avatar_url: 'https://example.com/a.png?x=1' };
+    expect(await users(ada).updateProfile(about)).toMatchObject({ id: ada, ...about });
+    expect(await changes()).toEqual(['user.changed']);
+    await users(ada).updateProfile(about);
+    expect(await changes()).toHaveLength(1);
+    expect(await users(ada).updateProfile({ bio: null, avatar_url: '' })).toMatchObject({
+      full_name: about.full_name,
+      bio: null,
+      avatar_url: null,
+    });
+    expect(await users(ada).updateProfile({ full_name: '', avatar_url: '/api/v1/media/files/0f-1.png' })).toMatchObject({
+      full_name: null,
+    });
+    const seen = { id: ada, username: `user ${ada}`, full_name: null, avatar_url: '/api/v1/media/files/0f-1.png', bio: null };
+    expect(await users(await home.addUser()).publicProfile({ user_id: ada })).toEqual(seen);
+    expect(await users(ada).ownProfile({})).toMatchObject({ ...seen, email: `${ada}@example.com` });
+  });
+
+  it.each([
+    ['full_name', 'x'.repeat(256)],
+    ['full_name', 'a\0b'],
+    ['bio', 'x'.repeat(501)],
+    ['bio', '\ud800'],
+    ['avatar_url', `https://example.com/${'x'.repeat(500)}`],
+    ['avatar_url', 'javascript:alert(1)'],
+    ['avatar_url', 'data:image/svg+xml,<svg/>'],
+    ['avatar_url', 'https://user:word@example.com/'],
+    ['avatar_url', 'https://exa mple.com/'],
+    ['avatar_url', '/api/v1/media/files/../../auth/me'],
+    ['avatar_url', '//example.com/a.png'],
+  ])('cannot put into %s what is no such thing: %j', async (field, value) => {
+    await expect(users(ada).updateProfile({ [field]: value })).rejects.toMatchObject({ code: 'invalid_input', status: 422 });
+  });
+
+  it('lose nothing when they change different things at once', async () => {
+    await Promise.all([
+      users(ada).updateProfile({ full_name: 'Ada' }),
+      users(ada).updateProfile({ bio: 'bio' }),
+      users(ada).updateProfile({ avatar_url: 'https://example.com/' }),
+      users(ada).setPublicKey({ public_key: 'QUJD' }),
+    ]);
+    const all = { full_name: 'Ada', bio: 'bio', avatar_url: 'https://example.com/', public_key: 'QUJD' };
+    expect(await users(ada).ownProfile({})).toMatchObject(all);
+  });
+
+  it('show every key that they have had', async () => {
+    for (const public_key of ['one', 'two']) await users(ada).setPublicKey({ public_key });
+    const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/) as string;
+    const key = { key_id: expect.stringMatching(/^key-/) as string, algorithm: 'SECP256R1', created_at: instant };
+    expect(await users(await home.addUser()).keyHistory({ user_id: ada })).toEqual([
+      { ...key, key_data: 'one', status: 'inactive' },
+      { ...key, key_data: 'two', status: 'active' },
+    ]);
+  });
+
+  it('are found by less than three characters only at the beginning, by more anywhere; no character is special', async () => {
+    const found = async (email: string) => (await users(ada).search({ email })).map(({ id }) => id);
+    expect(await found(ada.slice(0, 3))).toContain(ada);
+    expect(await found(`${ada.slice(9)}@EXAMPLE`)).toEqual([ada]);
+    for (const text of ['%', '_', '%%%', '___', '\\\\\\', "'; --", '@@', '\u{1f600}', '\u{1f600}\u{1f600}\u{1f600}', 'İİİ'])
+      expect(await found(text)).toEqual([]);
+    expect(await found('@example.com')).toHaveLength(10);
+    for (const text of ['a\0b', '\ud800', 'x'.repeat(255)])
+      await expect(users(ada).search({ email: text })).rejects.toMatchObject({ code: 'invalid_input', status: 422 });
+    expect(await users(ada).findByEmail({ email: ` ${ada}@EXAMPLE.com ` })).toMatchObject({ id: ada });
   });
 
   it('can be written to if they are there', async () => {

@@ -1,24 +1,36 @@
-import type { Input } from '@banyan/platform/contract';
+import { type Input, normaliseEmail } from '@banyan/platform/contract';
 import { Coalescer } from '@banyan/platform/database/coalesce';
 import { Database } from '@banyan/platform/database/database';
+import { sqlState } from '@banyan/platform/database/errors';
 import { currentContext } from '@banyan/platform/dispatch/context';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { Injectable } from '@nestjs/common';
-import { type createProfile, type FoundUser, type Profile, PublicKeyRequired, userChanged, UserNotFound } from './contract';
-import { currentKey, placeholderKey, withActiveKey } from './keys';
-import { type FoundRow, type ProfileRow, UserStore } from './user.store';
+import {
+  type createProfile,
+  type FoundUser,
+  type KeyRecord,
+  type Profile,
+  PublicKeyRequired,
+  type updateProfile,
+  userChanged,
+  UserNotFound,
+} from './contract';
+import { currentKey, type KeyEntry, placeholderKey, withActiveKey } from './keys';
+import { PurgeStore } from './purge.store';
+import { type FoundRow, type Pair, type ProfileRow, UserStore } from './user.store';
 
 const SEARCH_LIMIT = 10;
 
 @Injectable()
 export class UserService {
   /** Asked before every message: whoever asks at the same moment shares a statement. */
-  private readonly looking = new Coalescer<string, boolean>((ids, bounds) => this.store.exist(ids, bounds), {
+  private readonly looking = new Coalescer<Pair, boolean>((pairs, bounds) => this.store.mayWrite(pairs, bounds), {
     deadlineOf: () => currentContext()?.deadline,
   });
 
   constructor(
     private readonly store: UserStore,
+    private readonly purges: PurgeStore,
     private readonly database: Database,
     private readonly outbox: Outbox,
   ) {}
@@ -26,7 +38,10 @@ export class UserService {
   /** Called at registration and again by its event; the second one finds the profile and leaves it. */
   async createProfile(draft: Input<typeof createProfile>): Promise<Profile> {
     const keys = draft.public_key ? (withActiveKey([], draft.public_key, draft.created_at) ?? []) : [];
-    await this.store.insertOnce({ ...draft, public_keys: keys });
+    await this.store.insertOnce({ ...draft, public_keys: keys }).catch((error: unknown) => {
+      if (sqlState(error) === '23503') throw UserNotFound(); // where both live in one row, it has gone meanwhile
+      throw error;
+    });
     return this.getProfile(draft.user_id);
   }
 
@@ -34,18 +49,44 @@ export class UserService {
     return toProfile(await this.get(userId));
   }
 
-  async getPublicProfile(userId: string) {
-    const { id, email, username, full_name, public_key, is_active } = await this.getProfile(userId);
+  async getCard(viewerId: string, userId: string) {
+    const { id, email, username, full_name, public_key, is_active } = toProfile(await this.getFor(viewerId, userId));
     return { id, email, username, full_name, public_key, is_active };
   }
 
-  async search(text: string): Promise<FoundUser[]> {
-    const part = text.trim();
-    return part === '' ? [] : (await this.store.search(part, SEARCH_LIMIT)).map(toFound);
+  async getPublicProfile(viewerId: string, userId: string) {
+    const { id, username, full_name, avatar_url, bio } = await this.getFor(viewerId, userId);
+    return { id, username, full_name, avatar_url, bio };
   }
 
-  async getByEmail(email: string): Promise<FoundUser> {
-    const row = await this.store.findByEmail(email.trim());
+  async listKeys(viewerId: string, userId: string): Promise<KeyRecord[]> {
+    return (await this.getFor(viewerId, userId)).public_keys.map(toKeyRecord);
+  }
+
+  /** What is written here is what others remember: they are told. */
+  async update(userId: string, changes: Input<typeof updateProfile>): Promise<Profile> {
+    await this.database.transaction(async (tx) => {
+      const before = await this.store.lockDescription(tx, userId);
+      if (!before) throw UserNotFound();
+      const after = {
+        full_name: changed(changes.full_name, before.full_name),
+        bio: changed(changes.bio, before.bio),
+        avatar_url: changed(changes.avatar_url, before.avatar_url),
+      };
+      if (after.full_name === before.full_name && after.bio === before.bio && after.avatar_url === before.avatar_url) return;
+      await this.store.updateDescription(tx, userId, after);
+      await this.outbox.add(tx, userChanged, { user_id: userId });
+    });
+    return this.getProfile(userId);
+  }
+
+  async search(viewerId: string, text: string): Promise<FoundUser[]> {
+    const part = text.trim();
+    return part === '' ? [] : (await this.store.search(viewerId, part, SEARCH_LIMIT)).map(toFound);
+  }
+
+  async getByEmail(viewerId: string, email: string): Promise<FoundUser> {
+    const row = await this.store.findByEmail(viewerId, normaliseEmail(email) ?? email.trim());
     if (!row) throw UserNotFound();
     return toFound(row);
   }
@@ -63,18 +104,29 @@ export class UserService {
     return { success: true as const, public_key: publicKey };
   }
 
-  async getKeyBackup(userId: string) {
-    const { encrypted_private_key } = await this.get(userId);
-    return { has_backup: encrypted_private_key !== null, encrypted_private_key };
+  async canMessage(pair: Pair) {
+    return { allowed: await this.looking.add(pair) };
   }
 
-  async storeKeyBackup(userId: string, encryptedPrivateKey: string) {
-    if (!(await this.store.updateKeyBackup(userId, encryptedPrivateKey))) throw UserNotFound();
-    return { success: true as const };
+  copyRole(userId: string, role: string): Promise<void> {
+    return this.store.copyRole(userId, role);
   }
 
-  async canMessage(_from: string, to: string) {
-    return { allowed: await this.looking.add(to) };
+  /** What begins meanwhile either is there before and goes too, or finds nobody: it holds the profiles of both (`holdProfiles`). */
+  async purge(userId: string) {
+    await this.database.transaction(async (tx) => {
+      await this.store.lockExistence(tx, userId);
+      const email = await this.purges.lock(tx, userId);
+      if (email !== undefined) await this.purges.removeAddress(tx, email);
+      await this.purges.removeAll(tx, userId);
+    });
+    return {};
+  }
+
+  private async getFor(viewerId: string, userId: string): Promise<ProfileRow> {
+    const row = await this.store.findFor(viewerId, userId);
+    if (!row) throw UserNotFound();
+    return row;
   }
 
   private async get(userId: string): Promise<ProfileRow> {
@@ -82,6 +134,23 @@ export class UserService {
     if (!row) throw UserNotFound();
     return row;
   }
+}
+
+/** What is not named stays; an empty text is none. */
+function changed(to: string | null | undefined, before: string | null): string | null {
+  return to === undefined ? before : to || null;
+}
+
+/** Legacy's instants have no zone, and are UTC; an old migration has left texts that are none. */
+function toKeyRecord({ key_id, algorithm, key_data, created_at, status }: Partial<KeyEntry> & Pick<KeyEntry, 'key_data'>): KeyRecord {
+  const instant = /^(\d{4}-\d\d-\d\dT[\d:.]{5,15}?)(?:Z|\+00:?00)?$/.exec(created_at ?? '')?.[1];
+  return {
+    key_id: typeof key_id === 'string' ? key_id : null,
+    algorithm: typeof algorithm === 'string' ? algorithm : null,
+    key_data,
+    created_at: instant ? `${instant}Z` : null,
+    status: status === 'active' ? 'active' : 'inactive',
+  };
 }
 
 function toProfile({ encrypted_private_key: _secret, public_keys, ...row }: ProfileRow): Profile {

@@ -42,6 +42,13 @@ describe.each(dataHomes)('profiles in $name', ({ open }) => {
     return draft;
   }
 
+  const replaceBackup = (userId: string, text: string, on = database) =>
+    on.transaction(async (tx) => {
+      const own = new UserStore(on);
+      await own.lockBackup(tx, userId);
+      await own.updateKeyBackup(tx, userId, text);
+    });
+
   const replaceKey = (userId: string, keyData: string, on = database) =>
     on.transaction(async (tx) => {
       const own = new UserStore(on);
@@ -53,12 +60,13 @@ describe.each(dataHomes)('profiles in $name', ({ open }) => {
   it('are there once they were inserted, and not before', async () => {
     const draft = await account();
     expect(await store.find(draft.user_id)).toBeUndefined();
-    expect(await store.exist([draft.user_id])).toEqual([false]);
-    expect(await store.updateKeyBackup(draft.user_id, 'x')).toBe(false);
+    expect(await store.mayWrite([{ from: randomUUID(), to: draft.user_id }])).toEqual([false]);
+    expect(await database.transaction((tx) => store.lockBackup(tx, draft.user_id))).toBeUndefined();
     await store.insertOnce(draft);
     const { user_id: id, ...rest } = draft;
     expect(await store.find(id)).toEqual({ id, ...rest, avatar_url: null, bio: null, encrypted_private_key: null, is_active: true });
-    expect(await store.exist([id, randomUUID(), id])).toEqual([true, false, true]);
+    const from = randomUUID();
+    expect(await store.mayWrite([id, randomUUID(), id].map((to) => ({ from, to })))).toEqual([true, false, true]);
   });
 
   it('stay as they are when they are inserted again', async () => {
@@ -87,12 +95,9 @@ describe.each(dataHomes)('profiles in $name', ({ open }) => {
 
   it('lose neither a new key nor a key backup that are stored at once', async () => {
     const { user_id } = await profile();
-    const other = new UserStore(await home.another('user'));
+    const other = await home.another('user');
     const backups = Array.from({ length: 8 }, (_, n) => `backup-${n}`);
-    await Promise.all([
-      ...backups.map((text) => other.updateKeyBackup(user_id, text)),
-      ...backups.map((text) => replaceKey(user_id, text)),
-    ]);
+    await Promise.all([...backups.map((text) => replaceBackup(user_id, text, other)), ...backups.map((text) => replaceKey(user_id, text))]);
     const row = (await store.find(user_id))!;
     expect(backups).toContain(row.encrypted_private_key);
     expect(row.public_keys).toHaveLength(9);
@@ -113,27 +118,27 @@ describe.each(dataHomes)('profiles in $name', ({ open }) => {
   it('keep a key backup byte for byte, however long', async () => {
     const { user_id } = await profile();
     for (const text of ['', ' {"a" : 1}\r\n', '\u{1f600}\\u0000 \u2028 e\u0301', 'x'.repeat(100_000)]) {
-      expect(await store.updateKeyBackup(user_id, text)).toBe(true);
+      await replaceBackup(user_id, text);
       expect((await store.find(user_id))!.encrypted_private_key).toBe(text);
     }
   });
 
   it('are found by a part of their address in any case, and a wildcard is a letter like others', async () => {
-    const tag = randomUUID();
+    const [tag, viewer] = [randomUUID(), randomUUID()];
     for (const name of ['b%', 'a_', 'C\\']) await profile({ email: `${name}.${tag}@example.com` });
-    const found = async (part: string) => (await store.search(part, 10)).map(({ email }) => email.split('.')[0]);
+    const found = async (part: string) => (await store.search(viewer, part, 10)).map(({ email }) => email.split('.')[0]);
     expect((await found(tag.toUpperCase())).sort()).toEqual(['C\\', 'a_', 'b%']);
     expect(await found(`b%.${tag}`)).toEqual(['b%']);
     expect(await found(`%.${tag}`)).toEqual(['b%']);
     expect(await found(`_.${tag}`)).toEqual(['a_']);
     expect(await found(`c\\.${tag}`)).toEqual(['C\\']);
-    expect(await store.search(tag, 2)).toHaveLength(2);
-    expect(await store.findByEmail(`a_.${tag}@example.com`)).toMatchObject({
+    expect(await store.search(viewer, tag, 2)).toHaveLength(2);
+    expect(await store.findByEmail(viewer, `a_.${tag}@example.com`)).toMatchObject({
       email: `a_.${tag}@example.com`,
       full_name: 'Ada',
       is_active: true,
     });
-    expect(await store.findByEmail(`A_.${tag}@example.com`)).toBeUndefined();
+    expect(await store.findByEmail(viewer, `A_.${tag}@example.com`)).toBeUndefined();
   });
 
   it('are looked up by their indexes', async () => {
@@ -147,13 +152,14 @@ describe.each(dataHomes)('profiles in $name', ({ open }) => {
     const plan = (ask: Parameters<typeof genericPlans>[1]) => genericPlans(client, ask);
     const byId = [
       await plan((d) => new UserStore(d).find('')),
-      await plan((d) => new UserStore(d).exist([])),
+      await plan((d) => new UserStore(d).mayWrite([])),
+      await plan((d) => new UserStore(d).findFor('', '')),
       await plan((d, tx) => new UserStore(d).lockKeys(tx, '')),
       await plan((d, tx) => new UserStore(d).updateKeys(tx, '', [])),
-      await plan((d) => new UserStore(d).updateKeyBackup('', '')),
+      await plan((d, tx) => new UserStore(d).updateKeyBackup(tx, '', '')),
     ];
     for (const lines of byId) expect(lines).toMatch(/((Index|Index Only) Scan using|Bitmap Index Scan on) (users|user_profiles)_pkey/);
-    expect(await plan((d) => new UserStore(d).findByEmail(''))).toMatch(
+    expect(await plan((d) => new UserStore(d).findByEmail('', ''))).toMatch(
       /(Index Scan using|Bitmap Index Scan on) (users_email_key|idx_users_email|user_profiles_email)/,
     );
   });

@@ -5,8 +5,12 @@ import type { Frame } from './contract';
 export interface Connection {
   readonly connectionId: string;
   readonly userId: string;
+  /** Of the token that opened it; undefined if that has none. */
+  readonly sessionId?: string;
   /** @returns false if the socket cannot take it (any more) */
   send(frame: Frame): boolean;
+  /** Closes it: whoever holds it is not signed in any more. */
+  end(): void;
 }
 
 /** The sockets that end in this process. */

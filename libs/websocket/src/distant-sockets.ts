@@ -13,6 +13,9 @@ const ANSWER_MS = 500;
 const Push = z.object({ id: z.string(), from: z.string(), user_id: z.string(), frame: Frame });
 const Pushed = z.object({ id: z.string(), by: z.string(), delivered: z.int() });
 
+const ENDED = 'sockets.ended';
+const Ended = z.object({ user_id: z.string(), session_id: z.string().nullable() });
+
 interface Question {
   readonly waitingFor: Set<string>;
   delivered: number;
@@ -36,9 +39,16 @@ export class DistantSockets {
     @InjectLog() private readonly log: Logger,
   ) {}
 
-  /** @param deliver sends to this process's own sockets and says how many took it */
-  async listen(deliver: (userId: string, frame: Frame) => number): Promise<void> {
+  /**
+   * @param deliver sends to this process's own sockets and says how many took it
+   * @param end closes this process's own sockets of a session, or with null of a user
+   */
+  async listen(deliver: (userId: string, frame: Frame) => number, end: (userId: string, sessionId: string | null) => void): Promise<void> {
     this.unsubscribe.push(
+      await this.keyvalue.subscribe(ENDED, (text) => {
+        const { user_id, session_id } = Ended.parse(JSON.parse(text));
+        end(user_id, session_id);
+      }),
       await this.keyvalue.subscribe(`push:${this.processId}`, (text) => {
         const { id, from, user_id, frame } = Push.parse(JSON.parse(text));
         const answer = JSON.stringify({ id, by: this.processId, delivered: deliver(user_id, frame) } satisfies z.infer<typeof Pushed>);
@@ -68,6 +78,11 @@ export class DistantSockets {
       },
     );
     return answered;
+  }
+
+  /** Every process hears it: presence may not know of a socket that has just opened. @throws KeyValueUnavailable */
+  async endSessions(userId: string, sessionId: string | null): Promise<void> {
+    await this.keyvalue.publish(ENDED, JSON.stringify({ user_id: userId, session_id: sessionId } satisfies z.infer<typeof Ended>));
   }
 
   private ask(id: string, processes: ReadonlySet<string>): Promise<number> {

@@ -1,6 +1,6 @@
 import type { Handlers, Input } from '@banyan/platform/contract';
 import { Serves } from '@banyan/platform/dispatch/serves';
-import { type online, type push, websocketContract } from './contract';
+import { type endSessions, type online, type push, websocketContract } from './contract';
 import { WebsocketService } from './websocket.service';
 
 @Serves(websocketContract)
@@ -13,6 +13,10 @@ export class WebsocketController implements Handlers<typeof websocketContract> {
 
   online({ user_ids }: Input<typeof online>) {
     return this.sockets.online(user_ids);
+  }
+
+  endSessions({ user_id, session_id }: Input<typeof endSessions>) {
+    return this.sockets.endSessions(user_id, session_id ?? null);
   }
 
   onlineCount() {

@@ -8,17 +8,20 @@ import { type Frame, websocketContract } from './contract';
 import { LEASE_MS, Presence } from './presence';
 import { WebsocketService } from './websocket.service';
 
-function socket(userId: string, { takes = true } = {}) {
+function socket(userId: string, { takes = true, sessionId = undefined as string | undefined } = {}) {
   const frames: Frame[] = [];
+  const ends: string[] = [];
   const connection: Connection = {
     connectionId: randomUUID(),
     userId,
+    sessionId,
+    end: () => ends.push('ended'),
     send: (frame) => {
       if (takes) frames.push(frame);
       return takes;
     },
   };
-  return { connection, frames };
+  return { connection, frames, ends };
 }
 
 describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueName,', ({ openKeyValue }) => {

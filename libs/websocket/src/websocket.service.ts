@@ -21,7 +21,10 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.distant.listen((userId, frame) => this.deliver(userId, frame));
+    await this.distant.listen(
+      (userId, frame) => this.deliver(userId, frame),
+      (userId, sessionId) => this.endOwn(userId, sessionId),
+    );
     this.renewal = setInterval(() => void this.renew(), RENEWAL_MS).unref();
   }
 
@@ -57,6 +60,15 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     return { delivered: here + elsewhere };
   }
 
+  /** Those of this process at once; of others as soon as they are told. `sessionId` null: all of the user's. */
+  async endSessions(userId: string, sessionId: string | null): Promise<Record<string, never>> {
+    this.endOwn(userId, sessionId);
+    await this.distant.endSessions(userId, sessionId).catch((error: unknown) => {
+      this.log.warn({ err: error }, 'ended only the sockets of this process');
+    });
+    return {};
+  }
+
   async online(userIds: readonly string[]): Promise<{ online: string[] }> {
     const answers = await Promise.all(userIds.map((userId) => this.presence.isOnline(userId)));
     return { online: userIds.filter((_, index) => answers[index]) };
@@ -64,6 +76,11 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
 
   async onlineCount(): Promise<{ count: number }> {
     return { count: await this.presence.count() };
+  }
+
+  private endOwn(userId: string, sessionId: string | null): void {
+    for (const connection of [...this.connections.of(userId)])
+      if (sessionId === null || connection.sessionId === sessionId) connection.end();
   }
 
   private deliver(userId: string, frame: Frame): number {

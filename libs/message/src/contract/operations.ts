@@ -166,6 +166,19 @@ export const dropExpired = command({
   timeoutMs: 10_000,
 });
 
+/**
+ * Erase everything from and to a user. From then on nothing is taken from or for him, so that what was under way leaves nothing
+ * behind either.
+ */
+export const purge = command({
+  summary: 'Erase everything from and to a user.',
+  access: 'internal',
+  repeatable: 'yes',
+  input: z.object({ user_id: Uuid }),
+  output: z.object({}),
+  timeoutMs: 5_000,
+});
+
 export const messageContract = contract('message', {
   send,
   conversation,
@@ -180,4 +193,5 @@ export const messageContract = contract('message', {
   settled,
   queueStats,
   dropExpired,
+  purge,
 });

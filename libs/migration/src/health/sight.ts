@@ -29,7 +29,8 @@ export const LEGACY_DATABASE = 'legacy database';
 export function databasePlaces({ settings, reach, homes }: Sight): DatabasePlace[] {
   const hostUrl = reach.ownUrl('host_db');
   const legacyUrl = settings.LEGACY_DATABASE_URL;
-  const at = (home: DataHome) => domainNames.map(entryOf).filter((entry) => entry !== undefined && homes.get(entry.tableSet) === home);
+  const homeOf = (tableSet: string | undefined) => (tableSet === undefined ? 'own' : homes.get(tableSet));
+  const at = (home: DataHome) => domainNames.map(entryOf).filter((entry) => entry !== undefined && homeOf(entry.tableSet) === home);
   const own = at('own').flatMap((entry) => {
     const url = reach.ownUrl(entry!.database);
     return url ? [{ name: entry!.database, url, roles: [entry!.schema] }] : [];
@@ -41,7 +42,7 @@ export function databasePlaces({ settings, reach, homes }: Sight): DatabasePlace
   ];
 }
 
-function entryOf(domain: DomainName): { database: DatabaseName; schema: string; tableSet: string } | undefined {
+function entryOf(domain: DomainName): { database: DatabaseName; schema: string; tableSet?: string } | undefined {
   const { database, schema, tableSet } = domains[domain] as DomainEntry;
-  return database && schema && tableSet ? { database: database as DatabaseName, schema, tableSet } : undefined;
+  return database && schema ? { database: database as DatabaseName, schema, tableSet } : undefined;
 }

@@ -58,3 +58,13 @@ BEGIN
 END
 $body$;
 GRANT EXECUTE ON FUNCTION ${schema}.keys_of(json) TO ${schema};`;
+
+/**
+ * `trigrams_of(text) → text[]`: each three characters that follow each other, once. Unlike the extension pg_trgm it needs no right to
+ * install anything, and it knows every character alike, in whatever locale the database is. SQL functions of an index run with the
+ * rights of who writes the row, so everybody may execute it.
+ */
+export const trigramsOf = (schema: string): string => `CREATE OR REPLACE FUNCTION ${schema}.trigrams_of(words text) RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+  SELECT ARRAY(SELECT DISTINCT pg_catalog.substr(words, n, 3) FROM pg_catalog.generate_series(1, pg_catalog.length(words) - 2) AS n)
+$body$;`;

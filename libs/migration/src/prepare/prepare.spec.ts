@@ -7,7 +7,14 @@ import { legacyVariant, LegacyUnfit } from './inspect';
 import { variants } from './kinds';
 import { LegacyBusy, prepareLegacy, removeLegacy } from './prepare';
 
-const indexNames = ['banyan_contacts_contact', 'banyan_invitations_inviter', 'banyan_invitations_invitee', 'banyan_messages_conversation'];
+const indexNames = [
+  'banyan_contacts_contact',
+  'banyan_invitations_inviter',
+  'banyan_invitations_invitee',
+  'banyan_messages_conversation',
+  'banyan_user_profiles_beginning',
+  'banyan_user_profiles_trigrams',
+];
 let database: LegacyDatabase;
 let client: Client;
 

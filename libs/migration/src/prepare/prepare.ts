@@ -47,8 +47,9 @@ export async function prepareLegacy(client: ClientBase, { dryRun = false }: { dr
 export async function removeLegacy(client: ClientBase): Promise<{ rolesKept: string[] }> {
   return alone(client, async () => {
     const schemas = [...new Set(legacyTables.map(schemaOf))];
-    await inOneTransaction(client, [`DROP SCHEMA IF EXISTS ${schemas.join(', ')} CASCADE;`]);
+    // Indexes first: those that use a function of ours would go with its schema, under a lock that legacy would have to wait for.
     for (const { name } of await indexesOf(client)) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS public."${name}"`);
+    await inOneTransaction(client, [`DROP SCHEMA IF EXISTS ${schemas.join(', ')} CASCADE;`]);
     const rolesKept: string[] = [];
     for (const role of schemas) {
       const isDropped = await client.query(`DROP ROLE IF EXISTS ${role}`).then(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { keysOf, textOf } from './conversions';
+import { keysOf, textOf, trigramsOf } from './conversions';
 import { read, variants, type Variant } from './kinds';
 import { legacyTables, schemaOf, type LegacyTable } from './tables';
 import { pendingTable, triggers } from './triggers';
@@ -84,7 +84,12 @@ GRANT USAGE, CREATE ON SCHEMA ${schema} TO ${schema};`;
 function conversions(tables: readonly LegacyTable[], variant: Variant): string[] {
   const schema = schemaOf(tables[0]!);
   const kinds = new Set(tables.flatMap((table) => Object.values(table.columns).map((column) => column.kind)));
-  return [...(kinds.has('content') && variant === 'bytea' ? [textOf(schema)] : []), ...(kinds.has('keys') ? [keysOf(schema)] : [])];
+  const isSearched = tables.some((table) => table.indexes?.some(({ of }) => of.some((key) => key.includes('trigrams_of'))));
+  return [
+    ...(kinds.has('content') && variant === 'bytea' ? [textOf(schema)] : []),
+    ...(kinds.has('keys') ? [keysOf(schema)] : []),
+    ...(isSearched ? [trigramsOf(schema)] : []),
+  ];
 }
 
 function view(table: LegacyTable, variant: Variant): string[] {
@@ -114,6 +119,7 @@ function indexes(table: LegacyTable, variant: Variant): { name: string; sql: str
   return (table.indexes ?? []).map((index) => {
     const name = `banyan_${table.name}_${index.name}`;
     const keys = index.of.map((key) => (table.columns[key] ? read(table, key, variant, '') : key));
-    return { name, sql: `CREATE INDEX CONCURRENTLY IF NOT EXISTS ${name} ON public.${table.legacy} (${keys.join(', ')});` };
+    const method = index.using ? ` USING ${index.using}` : '';
+    return { name, sql: `CREATE INDEX CONCURRENTLY IF NOT EXISTS ${name} ON public.${table.legacy}${method} (${keys.join(', ')});` };
   });
 }

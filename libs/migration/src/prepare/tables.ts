@@ -20,7 +20,7 @@ export interface LegacyTable {
   /** The rows are parts of another domain's rows. Those whose part was not inserted yet are listed in the side table `pending`. */
   readonly partOf?: { domain: LegacyTable['domain']; table: string; pending: string };
   /** Additive indexes `banyan_<table>_<name>`. `of` has columns of this table, indexed as the view reads them, and SQL over plain ones. */
-  readonly indexes?: readonly { name: string; of: readonly string[] }[];
+  readonly indexes?: readonly { name: string; of: readonly string[]; using?: 'gin' }[];
 }
 
 export interface Reference {
@@ -63,6 +63,7 @@ const copy = (column: Column): Column => ({ ...column, copy: true });
 const id = plain('uuid');
 const email = plain('varchar(255)');
 const username = plain('varchar(100)');
+const role = plain('varchar(20)', { fill: "'user'", default: "'user'" });
 const isActive = boolean('true');
 
 export const legacyTables: readonly LegacyTable[] = [
@@ -75,7 +76,7 @@ export const legacyTables: readonly LegacyTable[] = [
       email,
       username,
       password_hash: plain('varchar(255)'),
-      role: plain('varchar(20)', { fill: "'user'", default: "'user'" }),
+      role,
       is_active: isActive,
       is_verified: boolean('false'),
       last_seen: time,
@@ -111,9 +112,15 @@ export const legacyTables: readonly LegacyTable[] = [
       bio: plain('varchar(500)'),
       public_keys: { kind: 'keys', type: 'jsonb', fill: "'[]'", default: "'[]'" },
       encrypted_private_key: plain('text'),
+      role: copy(role),
       is_active: copy(isActive),
       created_at: copy(createdAt),
     },
+    // What the search asks for: three characters that follow each other somewhere, or those at the beginning.
+    indexes: [
+      { name: 'trigrams', of: ['banyan_user.trigrams_of(lower(email))'], using: 'gin' },
+      { name: 'beginning', of: ['lower(email) text_pattern_ops'] },
+    ],
   },
   {
     domain: 'user',

@@ -1,8 +1,9 @@
 import type { DomainError, Operation } from '@banyan/platform/contract';
 import { ALL, type Routes } from '@banyan/platform/dispatch/routes';
+import type { Credentials } from '@banyan/platform/edge/credentials';
 import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
 import { upgradeTo } from '@banyan/platform/edge/upgrades';
-import type { TokenVerifier } from '@banyan/platform/edge/token';
+import type { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Revisions } from './revisions';
@@ -21,6 +22,9 @@ export interface LegacyHomeParts {
   /** Whose pages this server answers itself. */
   readonly origins: readonly string[];
   readonly revisions: Revisions;
+  readonly credentials: Credentials;
+  /** Refuses the token of somebody who is known to be signed out, locked or removed: the monolith would not know. */
+  readonly refuse: (request: FastifyRequest) => Promise<void>;
 }
 
 /** The home `legacy` of clients' requests: what the routes give to it, and whatever Banyan does not know. */
@@ -29,17 +33,28 @@ export class LegacyHome implements Elsewhere {
 
   async take(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<boolean> {
     if (operation && !(await this.isLegacy(request, operation))) return false;
+    await this.refuse(request, reply);
     await this.forward(request, reply, operation);
     return true;
   }
 
   private async isLegacy(request: FastifyRequest, operation: Operation): Promise<boolean> {
-    const { routes, verifier, origins } = this.parts;
+    const { routes, verifier, credentials, origins } = this.parts;
     const { legacy } = routes.weights(operation.domain);
     if (legacy === 0 || legacy === ALL) return legacy === ALL;
+    if (operation.legacy === false) return false;
     // A preflight says nothing about who asks. As long as a part is served here, our own pages need no monolith to be let in.
     if (request.method === 'OPTIONS') return !origins.includes(request.headers.origin ?? '');
-    return routes.home(operation.domain, await subjectOf(request, operation, verifier)) === 'legacy';
+    return routes.home(operation.domain, await subjectOf(request, operation, { verifier, credentials })) === 'legacy';
+  }
+
+  private async refuse(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    try {
+      await this.parts.refuse(request);
+    } catch (error) {
+      reply.header('Access-Control-Allow-Origin', '*'); // as below
+      throw error;
+    }
   }
 
   private async forward(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<void> {

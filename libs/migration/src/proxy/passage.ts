@@ -7,6 +7,8 @@ const MAX_WAITING_BYTES = 4_194_304;
 const LAST_READING_MS = 30_000;
 /** RFC 6455, section 7.4, and its registry: the server restarts, come again. */
 const SERVICE_RESTART = 1012;
+/** Section 7.4.1: against the rules; the web client takes it for a refused token. */
+const POLICY_VIOLATION = 1008;
 
 /**
  * A client's WebSocket that ends in the monolith. Bytes go both ways as they are. Of those to the client the frames are followed,
@@ -65,7 +67,16 @@ export class Passage {
 
   /** This host goes: the client comes again elsewhere. */
   end(): void {
-    if (!this.hasEnded && this.cursor.isBetweenMessages) this.client.write(closeFrame(SERVICE_RESTART));
+    this.close(SERVICE_RESTART);
+  }
+
+  /** The client is not signed in any more. */
+  refuse(): void {
+    this.close(POLICY_VIOLATION);
+  }
+
+  private close(code: number): void {
+    if (!this.hasEnded && this.cursor.isBetweenMessages) this.client.write(closeFrame(code));
     this.hasEnded = true;
     this.client.end(() => this.client.destroy());
     this.legacy.destroy();

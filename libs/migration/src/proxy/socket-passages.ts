@@ -52,6 +52,8 @@ export class SocketPassages {
         : {
             connectionId: this.sockets().newConnectionId(),
             userId,
+            sessionId: sessionOf(request.url),
+            end: () => passage.refuse(),
             send: onceEach((frame) => passage.send(toText(frame))),
           };
     const passage = new Passage(socket, legacy, () => {
@@ -77,6 +79,17 @@ function userOf(url = ''): string | undefined {
   const [, id = ''] = /^\/ws\/([^/?]+)\/?(?:\?|$)/.exec(url) ?? [];
   const userId = normaliseUuid(id);
   return Uuid.safeParse(userId).success ? userId : undefined;
+}
+
+/** Of the token in the address, which the monolith has verified. */
+function sessionOf(url = ''): string | undefined {
+  const token = new URL(url, 'http://host').searchParams.get('token') ?? '';
+  try {
+    const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as { sid?: unknown };
+    return typeof claims.sid === 'string' ? claims.sid : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const toText = ({ type, body }: Frame): string => JSON.stringify({ type, ...body });

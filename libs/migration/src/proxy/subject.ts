@@ -1,18 +1,24 @@
 import type { Operation } from '@banyan/platform/contract';
 import { stickySubject } from '@banyan/platform/dispatch/routes';
 import { readEarly } from '@banyan/platform/edge/early-body';
-import { bearerToken, type TokenVerifier } from '@banyan/platform/edge/token';
+import type { Credentials } from '@banyan/platform/edge/credentials';
+import type { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import type { FastifyRequest } from 'fastify';
 
 /**
  * By what a client's requests stick to a home: the user of a good token; for those who sign in, what the operation names (the
  * address, written in whatever way); anybody else by where he calls from.
  */
-export async function subjectOf(request: FastifyRequest, { access, stickBy }: Operation, verifier: TokenVerifier): Promise<string> {
+export async function subjectOf(
+  request: FastifyRequest,
+  operation: Operation,
+  { verifier, credentials }: { readonly verifier: TokenVerifier; readonly credentials: Credentials },
+): Promise<string> {
+  const { access, stickBy } = operation;
   if (stickBy !== undefined) return named(await readEarly(request), stickBy) ?? request.ip;
   if (access === 'public' && request.headers.authorization === undefined) return request.ip;
   try {
-    return (await verifier.verify(bearerToken(request.headers.authorization))).sub;
+    return (await verifier.verify(credentials.token(request, operation))).sub;
   } catch {
     return request.ip; // whoever serves it refuses it in his own words
   }

@@ -24,6 +24,12 @@ export const OutOfReach = domainError('route.out_of_reach', {
   detail: 'The running configuration does not reach that home: remote needs AMQP_URL, legacy needs LEGACY_URL.',
 });
 
+/** `force` does not help: the monolith has nothing that could answer. */
+export const NoCounterpart = domainError('route.no_counterpart', {
+  status: 409,
+  detail: 'The monolith has no counterpart of this domain: nothing of it can be at legacy.',
+});
+
 /** The monolith is given more, and it answers nobody, or not as the monolith does. */
 export const LegacySilent = domainError('route.legacy_silent', {
   status: 409,
@@ -111,7 +117,7 @@ export const changeRoute = command({
     /** What happens now, for people. */
     sentence: z.string(),
   }),
-  errors: [RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoDataHome, LegacySilent, SecretsDiffer],
+  errors: [RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoCounterpart, NoDataHome, LegacySilent, SecretsDiffer],
 });
 
 /** What operators do to a running system. Served by every process that has an edge, for itself. */

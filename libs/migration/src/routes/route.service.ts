@@ -1,4 +1,4 @@
-import { type DomainName, domainNames } from '@banyan/domains';
+import { type DomainName, domainNames, isInLegacy } from '@banyan/domains';
 import type { InitialRoutes } from '@banyan/platform/config/routes';
 import type { Database } from '@banyan/platform/database/database';
 import { HOMES, type RouteWeights } from '@banyan/platform/dispatch/routes';
@@ -14,6 +14,7 @@ import {
   type DomainRoute,
   LegacySilent,
   NobodyThere,
+  NoCounterpart,
   NoDataHome,
   OutOfReach,
   PreviousMissing,
@@ -105,9 +106,10 @@ export class RouteService {
     return new Processes(all, this.library);
   }
 
-  /** @throws RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoDataHome, LegacySilent, SecretsDiffer, DatabaseUnavailable */
+  /** @throws RouteMoved, PreviousMissing, NobodyThere, OutOfReach, NoCounterpart, NoDataHome, LegacySilent, SecretsDiffer, DatabaseUnavailable */
   async change({ domain, to, by, why, previous, force }: RouteRequest): Promise<RouteAnswer> {
     const after = toWeights(to);
+    if (after.legacy > 0 && !isInLegacy(domain)) throw NoCounterpart();
     const fault = unreachable(after, this.reach);
     if (fault) throw OutOfReach({ home: fault.home, setting: fault.setting });
     const current = await this.current(domain);

@@ -73,3 +73,19 @@ function readProxy(text: string): string | undefined {
 export const proxies = reader('a list of addresses, ranges such as 10.0.0.0/8, or `loopback`, but not of everybody', (text) =>
   readList(text, readProxy),
 );
+
+/** Who a mail is from. */
+export interface Mailbox {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** `Name <local@domain>`, the name perhaps in quotes; an address alone has its domain's name. Plain ASCII where it goes into an envelope. */
+function readMailbox(text: string): Mailbox | undefined {
+  const [, quoted, plain, inBrackets, bare] = /^(?:(?:"([^"<>\p{Cc}]+)"|([^"<>\p{Cc}]*?))\s*<([^<>\s]+)>|([^<>\s]+))$/u.exec(text) ?? [];
+  const found = inBrackets ?? bare ?? '';
+  if (found.length > 254 || !/^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(found)) return undefined;
+  return { name: quoted || plain || found.split('@')[1]!, address: found };
+}
+
+export const mailbox = reader('a mailbox such as `Example Chat <noreply@chat.example>`', readMailbox);

@@ -1,4 +1,4 @@
-import { type DomainName, domainNames } from '@banyan/domains';
+import { type DomainName, domainNames, isInLegacy } from '@banyan/domains';
 import { ALL, ALL_LOCAL, type Home, type RouteWeights } from '../dispatch/routes';
 import { reader, readList } from './readers';
 
@@ -29,20 +29,25 @@ function readRoutes(text: string): InitialRoutes | undefined {
     const domain = domainNames.find((known) => known === name);
     const weights = shares === undefined ? undefined : readWeights(shares);
     if (domain === undefined || weights === undefined || seen.has(domain)) return undefined;
+    if (weights.legacy > 0 && !isInLegacy(domain)) return undefined;
     seen.add(domain);
     routes[domain] = weights;
   }
   return routes;
 }
 
-/** The text that sends every domain that `named` does not name to one home. */
+/** The text that sends every domain that `named` does not name, and that the home can have, to one home. */
 export function routesTo(home: Home, named: string): string {
   const others = domainNames.filter((domain) => !new RegExp(`(^|[\\s;])${domain}=`).test(named));
-  return others.map((domain) => `${domain}=${home}:100%`).join(' ');
+  return others
+    .filter((domain) => home !== 'legacy' || isInLegacy(domain))
+    .map((domain) => `${domain}=${home}:100%`)
+    .join(' ');
 }
 
 export const routes = reader(
-  'a list such as `relay=local:90%,remote:10%`: for each domain once, shares of remote, local and legacy that sum to 100%',
+  'a list such as `relay=local:90%,remote:10%`: for each domain once, shares of remote, local and legacy ' +
+    `(which has no ${domainNames.filter((domain) => !isInLegacy(domain)).join(', ')}) that sum to 100%`,
   readRoutes,
 );
 

@@ -4,7 +4,7 @@ import { StartupError } from './startup-error';
 
 /** What must hold between settings. Each fault is one sentence. */
 export function checkTogether(settings: Settings): void {
-  const { AMQP_URL, CARRIER_KEY, DATABASE_URL, JWT_SECRET_KEY, LEGACY_URL, REDIS_URL, ROUTES, SERVE } = settings;
+  const { AMQP_URL, CARRIER_KEY, DATABASE_URL, JWT_SECRET_KEY, LEGACY_URL, MAIL_FROM, REDIS_URL, ROUTES, SERVE, SMTP_URL } = settings;
   const ownServers = usesOwnServers(settings);
   const missing = neededDatabases(settings).find((name) => databaseUrl(settings, name) === undefined);
   const routed = (home: 'remote' | 'legacy') => Object.entries(ROUTES).find(([, weights]) => weights[home] > 0)?.[0];
@@ -23,6 +23,11 @@ export function checkTogether(settings: Settings): void {
   }
   if (AMQP_URL === undefined && routed('remote')) {
     throw new StartupError(`ROUTES sends a part of ${routed('remote')} to remote, which needs AMQP_URL.`);
+  }
+  if (SMTP_URL !== undefined && MAIL_FROM.address.endsWith('@localhost')) {
+    throw new StartupError(
+      'MAIL_FROM is missing: with SMTP_URL mail needs a sender that people can tell, such as `Example Chat <noreply@chat.example>`.',
+    );
   }
   if (LEGACY_URL === undefined && routed('legacy')) {
     throw new StartupError(`ROUTES sends a part of ${routed('legacy')} to legacy, which needs LEGACY_URL.`);

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
-import { address, anyText, oneOf, origin, origins, proxies, wholeNumber } from './readers';
+import { address, anyText, mailbox, oneOf, origin, origins, proxies, wholeNumber } from './readers';
 import { rateLimits, usualRateLimits } from './rate-limits';
 import { routes, routesTo, serve } from './routes';
 import { signingSecret } from './signing-secret';
+import { tokenKeys, usualTokenKeys } from './token-keys';
 
 /** What the environment says, empty texts left out. */
 export type Given = Readonly<Record<string, string>>;
@@ -56,6 +57,18 @@ export const settingsTable = {
     secret: true,
   },
   ACCESS_TOKEN_EXPIRE_MINUTES: { meaning: 'How long an access token is good.', schema: wholeNumber(1, 525_600), default: '1440' },
+  REFRESH_TOKEN_EXPIRE_DAYS: { meaning: 'After how many days without use a session ends.', schema: wholeNumber(1, 3_650), default: '30' },
+  TOKEN_ALGORITHM: {
+    meaning: 'HS256 as long as the monolith reads the access tokens; then ES256, whose public keys are at /.well-known/jwks.json.',
+    schema: oneOf('HS256', 'ES256'),
+    default: 'HS256',
+  },
+  TOKEN_KEYS: {
+    meaning: 'With ES256: how long a key signs, and how long it is published before it does.',
+    schema: tokenKeys,
+    default: usualTokenKeys,
+    example: 'sign=7d publish=1h',
+  },
   DATABASE_URL: {
     meaning: 'One PostgreSQL server with a database for each domain; its path is replaced by their names. Unset: the embedded one.',
     schema: address('postgres', 'postgresql'),
@@ -67,7 +80,7 @@ export const settingsTable = {
   MESSAGE_DATABASE_URL: { ...database('message'), example: 'postgres://banyan@localhost:5434/message_db' },
   GROUP_DATABASE_URL: { ...database('group'), example: 'postgres://banyan@localhost:5435/group_db', reserved: true },
   MEDIA_DATABASE_URL: { ...database('media'), example: 'postgres://banyan@localhost:5436/media_db', reserved: true },
-  NOTIFICATION_DATABASE_URL: { ...database('notification'), example: 'postgres://banyan@localhost:5437/notification_db', reserved: true },
+  NOTIFICATION_DATABASE_URL: { ...database('notification'), example: 'postgres://banyan@localhost:5437/notification_db' },
   HOST_DATABASE_URL: { ...database('routes and instances'), example: 'postgres://banyan@localhost:5438/host_db' },
   REDIS_URL: {
     meaning: 'Redis for presence, rate limits and the index of the relay. Unset: kept in the process.',
@@ -98,11 +111,17 @@ export const settingsTable = {
   S3_ACCESS_KEY: { meaning: 'The access key of the object store.', schema: anyText, secret: true, reserved: true },
   S3_SECRET_KEY: { meaning: 'The secret key of the object store.', schema: anyText, secret: true, reserved: true },
   SMTP_URL: {
-    meaning: 'The mail server. Unset: mail is written to DATA_DIR.',
+    meaning:
+      'The mail server; smtps:// speaks TLS from the start, smtp:// as soon as the server offers it. Unset: mail is written to DATA_DIR/mail.',
     schema: address('smtp', 'smtps'),
-    example: 'smtp://localhost:587',
+    example: 'smtps://user:password@mail.example:465',
     secret: 'url',
-    reserved: true,
+  },
+  MAIL_FROM: {
+    meaning: 'Whom mail comes from; the name is also what mails call this service. Needed beside SMTP_URL.',
+    schema: mailbox,
+    default: 'Banyan <banyan@localhost>',
+    example: 'Example Chat <noreply@chat.example>',
   },
   FRONTEND_URL: {
     meaning: 'Where the web client is served, if elsewhere; it may call this server.',
@@ -123,7 +142,7 @@ export const settingsTable = {
     example: 'loopback 10.0.0.0/8',
   },
   RATE_LIMITS: {
-    meaning: 'Calls allowed per address, per user, and to login and registration per address; `off` for no limit.',
+    meaning: 'Calls allowed per address, per user, and of what guessing and floods aim at (docs/adr/0041); `off` for no limit.',
     schema: rateLimits,
     default: usualRateLimits,
     example: 'login=10/1m',

@@ -13,6 +13,10 @@ export interface UserActor {
   /** Lower case with dashes. */
   readonly userId: string;
   readonly role: string;
+  /** Of his token; absent for one that the monolith made. */
+  readonly sessionId?: string;
+  /** When his token ends, in seconds since the epoch. Absent where no token was shown. */
+  readonly until?: number;
 }
 
 export interface AnonymousActor {
@@ -37,4 +41,8 @@ export interface CallContext<A extends Actor = UserActor> {
   readonly trace: Trace;
   /** The client's address as the edge saw it (trusted proxies considered). */
   readonly address?: string;
+  /** What the client's browser was given to be recognised by, if it shows it. Only in the edge's own call; never proves who calls. */
+  readonly device?: string;
+  /** What the client calls itself (User-Agent), cut. Only in the edge's own call. */
+  readonly agent?: string;
 }

@@ -1,4 +1,5 @@
 export * from './context';
+export * from './email';
 export * from './error';
 export * from './event';
 export * from './operation';

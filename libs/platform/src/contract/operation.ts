@@ -3,10 +3,11 @@ import type { Actor, CallContext, UserActor } from './context';
 import type { ErrorDefinition } from './error';
 
 /**
- * Who may call: anybody; a signed-in user; a user whose role is admin; other domains on nobody's behalf (never a route). Without a
- * route, `user` means: other domains, on behalf of the user whose request they serve.
+ * Who may call: anybody; anybody, and who shows a good token is known as its user (a bad one counts as none); a signed-in user; a user
+ * whose role is admin; other domains on nobody's behalf (never a route). Without a route, `user` means: other domains, on behalf of the
+ * user whose request they serve.
  */
-export type Access = 'public' | 'user' | 'admin' | 'internal';
+export type Access = 'public' | 'optional' | 'user' | 'admin' | 'internal';
 
 /**
  * What a lost answer may do. `yes`: a second execution does no harm. `by-key`: a second execution under the same key gives the
@@ -52,8 +53,16 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   readonly timeoutMs: number;
   /** A limit of setting RATE_LIMITS, counted per address for all processes together, beside the general ones. */
   readonly limit?: string;
+  /** Where no token comes, the session cookie says who calls. For the few calls of the web client that carry none. */
+  readonly cookie?: true;
+  /** What it does to who is signed in: an answer with an `access_token` begins a session in the browser, its cookie ends, or another one may have. */
+  readonly session?: 'begins' | 'ends' | 'changes';
+  /** `false`: the monolith has nothing like it, so a part of the users that is served there is served here in this. */
+  readonly legacy?: false;
   /** The field of the input by which callers who are not signed in stick to a home, so that a repeat meets the same one. */
   readonly stickBy?: string;
+  /** Of an operation for admins: what others are told. */
+  readonly refusal?: ErrorDefinition;
 }
 
 interface Draft<I extends z.ZodType, O extends z.ZodType, A extends Access> {
@@ -65,7 +74,11 @@ interface Draft<I extends z.ZodType, O extends z.ZodType, A extends Access> {
   readonly errors?: readonly ErrorDefinition[];
   readonly timeoutMs?: number;
   readonly limit?: string;
+  readonly cookie?: true;
+  readonly session?: 'begins' | 'ends' | 'changes';
+  readonly legacy?: false;
   readonly stickBy?: string;
+  readonly refusal?: ErrorDefinition;
 }
 
 const DEFAULT_TIMEOUT_MS = 2_000;
@@ -75,7 +88,21 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
   repeatable: Repeatable,
   draft: Draft<I, O, A>,
 ): Operation<I, O, A> {
-  const { summary, http = [], access, input, output, errors = [], timeoutMs = DEFAULT_TIMEOUT_MS, limit, stickBy } = draft;
+  const {
+    summary,
+    http = [],
+    access,
+    input,
+    output,
+    errors = [],
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    limit,
+    cookie,
+    session,
+    legacy,
+    stickBy,
+    refusal,
+  } = draft;
   return {
     kind,
     name: '',
@@ -89,7 +116,11 @@ function operation<I extends z.ZodType, O extends z.ZodType, A extends Access>(
     errors,
     timeoutMs,
     limit,
+    cookie,
+    session,
+    legacy,
     stickBy,
+    refusal,
   };
 }
 
@@ -117,12 +148,12 @@ export interface Contract<Ops extends Readonly<Record<string, Operation>> = Read
   readonly operations: Ops;
 }
 
-const ACCESS: readonly Access[] = ['public', 'user', 'admin', 'internal'];
+const ACCESS: readonly Access[] = ['public', 'optional', 'user', 'admin', 'internal'];
 const REPEATABLE: readonly Repeatable[] = ['yes', 'by-key', 'no'];
 
 /**
  * All that a domain offers. Refuses, when the program starts, an operation that does not say who may call it or what a repeat
- * does, one that is both internal and a route, one whose path names an argument the input lacks, and one named twice.
+ * does, one that is both internal and a route, one that needs no caller and takes the session cookie for one, one whose path names an argument the input lacks, and one named twice.
  */
 export function contract<const Ops extends Readonly<Record<string, Operation>>>(domain: string, operations: Ops): Contract<Ops> {
   for (const [key, op] of Object.entries(operations)) {
@@ -131,6 +162,7 @@ export function contract<const Ops extends Readonly<Record<string, Operation>>>(
     if (!ACCESS.includes(op.access)) throw new Error(`${name}: says nothing about access (${ACCESS.join(', ')})`);
     if (!REPEATABLE.includes(op.repeatable)) throw new Error(`${name}: says nothing about repeatable (${REPEATABLE.join(', ')})`);
     if (op.access === 'internal' && op.http.length > 0) throw new Error(`${name}: an internal operation has no route`);
+    if (op.cookie && (op.http.length === 0 || op.access === 'public')) throw new Error(`${name}: nobody is asked for, so no cookie is`);
     for (const { path } of op.http) {
       for (const parameter of pathParameters(path)) {
         if (!(parameter in shapeOf(op.input))) throw new Error(`${name}: the path ${path} names ${parameter}, which the input lacks`);

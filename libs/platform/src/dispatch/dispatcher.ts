@@ -61,9 +61,9 @@ export class Dispatcher {
 
   /** A call from outside: the edge. */
   callFromEdge(operation: Operation, input: unknown, call: EdgeCall): Promise<unknown> {
-    const { actor, key, trace = newTrace(), address, subject, signal } = call;
+    const { actor, key, trace = newTrace(), address, device, agent, subject, signal } = call;
     const deadline = Date.now() + 2 * operation.timeoutMs + 500;
-    return this.run(operation, input, { actor, key, trace, address, depth: 0, deadline }, { subject, signal });
+    return this.run(operation, input, { actor, key, trace, address, device, agent, depth: 0, deadline }, { subject, signal });
   }
 
   /**
@@ -121,8 +121,7 @@ export class Dispatcher {
     try {
       if (remaining <= 0) throw new Unserved(operation.name, 'no', 'expired');
       if (attempt.signal?.aborted) throw new Unserved(operation.name, 'no', 'aborted');
-      const { actor, key, depth, trace, address } = context;
-      const call = carrier.call(operation, input, { actor, key, deadline, depth, trace, address }, attempt);
+      const call = carrier.call(operation, input, { ...context, deadline }, attempt);
       // A carrier to other processes watches the clock itself, since those may be gone.
       const answer = await (home === 'local' ? within(deadline + ANSWER_GRACE_MS, operation.name, call) : call);
       this.metrics.observeCall(operation.name, home, 'ok', seconds());
@@ -157,6 +156,8 @@ export interface EdgeCall {
   readonly key: string;
   readonly trace?: CallContext['trace'];
   readonly address?: string;
+  readonly device?: string;
+  readonly agent?: string;
   /** By what this client's requests stick to a home; without it the call is divided like one between domains. */
   readonly subject?: string;
   /** The client went away: what has not begun need not begin. */

@@ -38,6 +38,11 @@ export function newHomeAt(weights: RouteWeights, bucket: number): 'remote' | 'lo
   return bucket * both < weights.remote * ALL ? 'remote' : 'local';
 }
 
+/** Whether a process does work of a domain that no request brings: while its home has weight; with no new home in use, the hosts do. */
+export function isAtHome({ remote, local }: RouteWeights, { edge }: { readonly edge: boolean }): boolean {
+  return edge ? local > 0 || remote === 0 : remote > 0;
+}
+
 /** The routes as this process sees them now. Replaced as a whole, so that one decision never mixes two states. */
 export class Routes {
   private readonly followers = new Set<() => void>();

@@ -84,8 +84,8 @@ export class OperationServer extends Server implements CustomTransportStrategy {
 }
 
 /** The edge checks the same before it reads a body; here it holds for whoever reaches the operation in another way. */
-export function requireAccess({ access }: Operation, actor: Actor): void {
-  if (access === 'public' || access === 'internal') return;
+export function requireAccess({ access, refusal = AdminsOnly }: Operation, actor: Actor): void {
+  if (access === 'public' || access === 'optional' || access === 'internal') return;
   if (actor.kind !== 'user') throw NotAuthenticated();
-  if (access === 'admin' && actor.role !== 'admin') throw AdminsOnly();
+  if (access === 'admin' && actor.role !== 'admin') throw refusal();
 }

@@ -10,9 +10,10 @@ import { newTrace, parseTraceparent } from '../telemetry/trace';
 import { answerError, MethodNotAllowed, NotFound } from './answers';
 import { acceptJsonBodies } from './body';
 import type { Callers } from './callers';
+import { type Credentials, isNoToken } from './credentials';
 import { allowEarlyBodies, BODY_MS, limitBody } from './early-body';
 import type { Elsewhere } from './elsewhere';
-import type { Limits } from './limits';
+import type { Limits } from '../keyvalue/limits';
 import { KnownPaths, type Route, routesOf } from './paths';
 
 declare module 'fastify' {
@@ -32,6 +33,7 @@ export interface EdgeParts {
   readonly contracts: readonly Contract[];
   readonly dispatcher: Dispatcher;
   readonly callers: Callers;
+  readonly credentials: Credentials;
   readonly limits: Limits;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -42,6 +44,7 @@ const OWN_PATHS = ['/', '/health', '/favicon.ico'];
 
 const ANONYMOUS: Actor = { kind: 'anonymous' };
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
+const AGENT_LENGTH = 200;
 
 /**
  * HTTP as clients see it, built from the contracts: the only code that knows HTTP. For each request: limit, who calls, may he,
@@ -109,7 +112,8 @@ const toKnown = ({ operation, binding, path }: Route) => ({ method: binding.meth
 
 const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0]!;
 
-function addRoute(server: FastifyInstance, { operation, binding, path }: Route, { dispatcher, callers, limits }: EdgeParts): void {
+function addRoute(server: FastifyInstance, { operation, binding, path }: Route, parts: EdgeParts): void {
+  const { dispatcher, callers, credentials, limits } = parts;
   const inPath = pathParameters(binding.path);
   const limited = operation.limit;
   server.route({
@@ -118,26 +122,43 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
     config: { operation },
     onRequest: async (request) => {
       if (limited) await limits.takeShared(limited, request.ip);
-      if (operation.access === 'public') {
-        request.actor = ANONYMOUS;
-      } else {
-        const actor = await callers.identify(request.headers.authorization);
-        limits.take('user', actor.userId);
-        if (operation.access === 'admin' && actor.role !== 'admin') throw AdminsOnly();
-        request.actor = actor;
-      }
+      const actor = await actorOf(request, operation, parts);
+      if (actor.kind === 'user') limits.take('user', actor.userId);
+      if (operation.access === 'admin' && (actor.kind !== 'user' || actor.role !== 'admin')) throw (operation.refusal ?? AdminsOnly)();
+      request.actor = actor;
       request.idempotencyKey = keyOf(request.headers['idempotency-key']);
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { actor, idempotencyKey: key, trace, ip: address } = request;
       const input = argumentsOf(request, inPath, binding.argumentsIn);
+      const call = { actor, key, trace, address, subject: subjectOf(operation, actor, input) };
+      const { session } = operation;
       try {
-        return await dispatcher.callFromEdge(operation, input, { actor, key, trace, address, subject: subjectOf(operation, actor, input) });
+        if (!session) return await dispatcher.callFromEdge(operation, input, call);
+        const client = { device: credentials.device(request), agent: request.headers['user-agent']?.slice(0, AGENT_LENGTH) };
+        const answer = await dispatcher.callFromEdge(operation, input, { ...call, ...client });
+        if (session !== 'changes')
+          reply.header('Set-Cookie', session === 'begins' ? credentials.begin(answer as object) : credentials.end());
+        return answer;
       } catch (error) {
         throw locate(error, inPath, binding.argumentsIn);
+      } finally {
+        // Whoever was signed in may not be any more: here at once, elsewhere as soon as they are told.
+        if (session && actor.kind === 'user') callers.forget(actor.userId);
       }
     },
   });
+}
+
+async function actorOf(request: FastifyRequest, operation: Operation, { callers, credentials }: EdgeParts): Promise<Actor> {
+  const { access } = operation;
+  if (access === 'public') return ANONYMOUS;
+  try {
+    return await callers.identify(credentials.token(request, operation), { certain: access === 'admin' });
+  } catch (error) {
+    if (access === 'optional' && isNoToken(error)) return ANONYMOUS;
+    throw error;
+  }
 }
 
 /** By what the requests of a client stick to a home; undefined if nothing names him. */

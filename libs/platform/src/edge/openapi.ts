@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  AdminsOnly,
   type Contract,
   DeadlineExceeded,
   type ErrorDefinition,
@@ -73,12 +74,13 @@ function describe({ operation, binding }: Route): Json {
     summary: operation.summary,
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: body } : {}),
-    ...(operation.access === 'public' ? {} : { security: [{ bearer: [] }] }),
+    ...(operation.access === 'public' ? {} : { security: [...(operation.access === 'optional' ? [{}] : []), { bearer: [] }] }),
     responses: {
       200: { description: 'Done', content: { 'application/json': { schema: jsonSchema(operation.output, 'output') } } },
       ...errorResponses([
         ...operation.errors,
-        ...(operation.access === 'public' ? [] : [NotAuthenticated, InvalidToken]),
+        ...(operation.access === 'public' || operation.access === 'optional' ? [] : [NotAuthenticated, InvalidToken]),
+        ...(operation.access === 'admin' ? [operation.refusal ?? AdminsOnly] : []),
         InvalidInput,
         TooManyRequests,
         Unavailable,

@@ -200,12 +200,12 @@ export class OperationConsumer {
   }
 
   private async execute({ call, replyTo }: Call): Promise<void> {
-    const { id, operation, input, actor, key, deadline, depth, trace, address } = call;
+    const { id, operation, input, actor, key, deadline, depth, trace, address, device, agent } = call;
     if (deadline <= Date.now()) return this.refuse(replyTo, id, 'expired');
     if (depth > MAX_DEPTH) return this.answer(replyTo, { id, error: toWire(CallTooDeep()) });
     this.count('calls');
     try {
-      const output = await this.options.server.execute(operation, input, { actor, key, deadline, depth, trace, address });
+      const output = await this.options.server.execute(operation, input, { actor, key, deadline, depth, trace, address, device, agent });
       this.answer(replyTo, { id, output });
     } catch (error) {
       if (error instanceof DomainError) return this.answer(replyTo, { id, error: toWire(error) });

@@ -120,7 +120,7 @@ export class RabbitCarrier implements RemoteCarrier {
     kind: 'worker' | 'host',
     operation: Operation,
     input: unknown,
-    { actor, key, deadline, depth, trace, address }: CallContext<Actor>,
+    { actor, key, deadline, depth, trace, address, device, agent }: CallContext<Actor>,
     { number = 1, tried, signal }: Partial<Attempt> = {},
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -131,7 +131,20 @@ export class RabbitCarrier implements RemoteCarrier {
       const peer = this.pick(operation, kind, tried);
       const id = ++this.lastId;
       // Each key by name: spreading the context makes an object that takes three times as long to encode.
-      const call: CallEnvelope = { id, operation: name, attempt: number, actor, key, deadline, depth, trace, address, input };
+      const call: CallEnvelope = {
+        id,
+        operation: name,
+        attempt: number,
+        actor,
+        key,
+        deadline,
+        depth,
+        trace,
+        address,
+        device,
+        agent,
+        input,
+      };
       const json = JSON.stringify(call);
       if (this.pending >= this.maxPending || this.pendingBytes + json.length > this.maxPendingBytes) throw this.refusal(name, 'overloaded');
       tried?.add(peer.instance.id);

@@ -1,9 +1,12 @@
-import { command, contract, get, post, put, query, Text, Timestamp, Uuid } from '@banyan/platform/contract';
+import { command, contract, get, patch, post, put, query, Text, Timestamp, Uuid } from '@banyan/platform/contract';
 import { z } from 'zod';
-import { PublicKeyRequired, UserNotFound } from './errors';
-import { FoundUser, Profile, PublicKey } from './types';
+import { addContactAsAdmin, fixMediaTable, listUsers } from './admin';
+import { addContact, allUsers, block, blocks, contacts, removeContact, renameContact, unblock } from './contacts';
+import { KeyBackupNotFound, PublicKeyRequired, UserNotFound } from './errors';
+import { acceptInvitation, invitationMail, invitations, revokeInvitation, sendInvitation, verifyInvitation } from './invitations';
+import { AvatarUrl, FoundUser, KeyBackup, KeyRecord, Profile, PublicKey } from './types';
 
-/** Make the profile of a new account; one that exists already stays as it is. */
+/** Make the profile of a new account; one that exists already stays as it is, and one that was purged is not made again. */
 export const createProfile = command({
   summary: 'Make the profile of a new account.',
   access: 'internal',
@@ -17,6 +20,7 @@ export const createProfile = command({
     created_at: Timestamp,
   }),
   output: Profile,
+  errors: [UserNotFound],
 });
 
 /** The whole profile, for other domains. */
@@ -38,11 +42,64 @@ export const find = query({
   errors: [UserNotFound],
 });
 
-/** Up to ten users whose address contains the text, in any case; none for a blank one. The web client's search dialog. */
+/** The caller's own profile. */
+export const ownProfile = query({
+  summary: "The caller's own profile.",
+  http: get('/users/me'),
+  access: 'user',
+  legacy: false,
+  input: z.object({}),
+  output: Profile,
+  errors: [UserNotFound],
+});
+
+/** What is not named stays; null and an empty text take away. */
+export const updateProfile = command({
+  summary: "Change the caller's profile.",
+  http: patch('/users/me'),
+  access: 'user',
+  legacy: false,
+  repeatable: 'yes',
+  input: z.object({
+    full_name: Text({ max: 255 }).nullish(),
+    bio: Text({ max: 500 }).nullish(),
+    avatar_url: z.union([AvatarUrl, z.literal('')]).nullish(),
+  }),
+  output: Profile,
+  errors: [UserNotFound],
+});
+
+/** What another user tells about himself. */
+export const publicProfile = query({
+  summary: 'What a user tells about himself.',
+  http: get('/users/{user_id}/profile'),
+  access: 'user',
+  legacy: false,
+  input: z.object({ user_id: Uuid }),
+  output: Profile.pick({ id: true, username: true, full_name: true, avatar_url: true, bio: true }),
+  errors: [UserNotFound],
+});
+
+/** Every public key that a user has had, oldest first: what was encrypted or signed with an earlier one can still be told. */
+export const keyHistory = query({
+  summary: 'Every public key that a user has had, oldest first.',
+  http: get('/users/{user_id}/public-keys'),
+  access: 'user',
+  legacy: false,
+  input: z.object({ user_id: Uuid }),
+  output: z.array(KeyRecord),
+  errors: [UserNotFound],
+});
+
+/**
+ * Up to ten users whose address contains the text, in any case; none for a blank one. Less than three characters are looked for at its
+ * beginning. The web client's search dialog.
+ */
 export const search = query({
   summary: 'Up to ten users whose address contains a text.',
   http: get('/users/search'),
   access: 'user',
+  cookie: true,
   input: z.object({ email: Text({ max: 254 }) }),
   output: z.array(FoundUser),
 });
@@ -77,7 +134,7 @@ export const keyBackup = query({
   errors: [UserNotFound],
 });
 
-/** Replace the caller's encrypted private key. */
+/** Replace the caller's encrypted private key. The one before is kept: without it older messages would be unreadable for good. */
 export const storeKeyBackup = command({
   summary: "Replace the caller's encrypted private key.",
   http: post('/users/me/key-backup'),
@@ -88,7 +145,37 @@ export const storeKeyBackup = command({
   errors: [UserNotFound],
 });
 
-/** May `from` write to `to`? No, if there is no such user. */
+/** The backups that the caller has stored, newest first, with a bound on how many are kept for one key. */
+export const keyBackups = query({
+  summary: "The caller's key backups, newest first, without their contents.",
+  http: get('/users/me/key-backups'),
+  access: 'user',
+  legacy: false,
+  input: z.object({}),
+  output: z.array(KeyBackup),
+  errors: [UserNotFound],
+});
+
+export const oldKeyBackup = query({
+  summary: 'One of the key backups that the caller has stored.',
+  http: get('/users/me/key-backups/{backup_id}'),
+  access: 'user',
+  legacy: false,
+  input: z.object({ backup_id: Uuid }),
+  output: KeyBackup.extend({ encrypted_private_key: z.string() }),
+  errors: [KeyBackupNotFound, UserNotFound],
+});
+
+/** Remove all that is kept of a user: profile, keys, contacts on both sides, blocks, invitations from and to him. */
+export const purge = command({
+  summary: 'Remove all that is kept of a user.',
+  access: 'internal',
+  repeatable: 'yes',
+  input: z.object({ user_id: Uuid }),
+  output: z.object({}),
+});
+
+/** May `from` write to `to`? No, if there is no such user, if one of the two has blocked the other, or if `from` was removed. */
 export const canMessage = query({
   summary: 'Whether one user may write to another.',
   access: 'internal',
@@ -100,10 +187,34 @@ export const userContract = contract('user', {
   createProfile,
   profile,
   find,
+  ownProfile,
+  updateProfile,
+  publicProfile,
+  keyHistory,
   search,
   findByEmail,
   setPublicKey,
   keyBackup,
   storeKeyBackup,
+  keyBackups,
+  oldKeyBackup,
+  purge,
   canMessage,
+  addContact,
+  contacts,
+  allUsers,
+  renameContact,
+  removeContact,
+  block,
+  unblock,
+  blocks,
+  sendInvitation,
+  verifyInvitation,
+  acceptInvitation,
+  invitations,
+  revokeInvitation,
+  invitationMail,
+  listUsers,
+  addContactAsAdmin,
+  fixMediaTable,
 });

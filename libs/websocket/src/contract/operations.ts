@@ -27,4 +27,13 @@ export const onlineCount = query({
   output: z.object({ count: z.int() }),
 });
 
-export const websocketContract = contract('websocket', { push, online, onlineCount });
+/** Close a user's sockets, all or those of one session: who holds them is not signed in any more. */
+export const endSessions = command({
+  summary: "Close a user's sockets, all or those of one session.",
+  access: 'internal',
+  repeatable: 'yes',
+  input: z.object({ user_id: Uuid, session_id: Uuid.nullish() }),
+  output: z.object({}),
+});
+
+export const websocketContract = contract('websocket', { push, online, onlineCount, endSessions });

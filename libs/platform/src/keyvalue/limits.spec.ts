@@ -1,5 +1,5 @@
-import { InProcessKeyValue } from '../keyvalue/in-process.keyvalue';
-import { type KeyValue, KeyValueUnavailable } from '../keyvalue/keyvalue';
+import { InProcessKeyValue } from './in-process.keyvalue';
+import { type KeyValue, KeyValueUnavailable } from './keyvalue';
 import { Limits } from './limits';
 
 const limit = { count: 2, windowMs: 60_000 };

@@ -95,10 +95,10 @@ export class InvitationService {
     return { inviter_id: id, inviter_name: username, inviter_avatar: avatar_url, invitee_email: invitation.invitee_email };
   }
 
-  /** One of the two has removed the contact since: the invitation serves once more, for the same user. */
+  /** The inviter has lost the contact since: the invitation serves once more, for the same user. */
   private async isWantedAgain({ id, inviter_id, invitee_email }: InvitationRow): Promise<boolean> {
     const acceptor = await this.store.findAcceptor(id, invitee_email);
-    return acceptor !== undefined && !(await this.store.areContacts(inviter_id, acceptor));
+    return acceptor !== undefined && !(await this.store.hasContact(inviter_id, acceptor));
   }
 
   async accept({ token, new_user_id }: Input<typeof acceptInvitation>, actor: Actor) {

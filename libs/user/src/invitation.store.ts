@@ -130,11 +130,9 @@ export class InvitationStore {
     return row?.user_id ?? undefined;
   }
 
-  async areContacts(one: string, other: string): Promise<boolean> {
-    const rows = await this.database.query(sql`
-      SELECT FROM banyan_user.contacts
-      WHERE (user_id = ${one} AND contact_id = ${other}) OR (user_id = ${other} AND contact_id = ${one})`);
-    return rows.length >= (one === other ? 1 : 2);
+  async hasContact(userId: string, contactId: string): Promise<boolean> {
+    const rows = await this.database.query(sql`SELECT FROM banyan_user.contacts WHERE user_id = ${userId} AND contact_id = ${contactId}`);
+    return rows.length > 0;
   }
 
   list(inviterId: string, { limit, after }: Part): Promise<InvitationRow[]> {

@@ -45,7 +45,7 @@ export const verifyInvitation = query({
 
 /**
  * The two become contacts of each other. `new_user_id` is the caller; if nobody is signed in, the user with the invited address. Once
- * accepted it serves that user only, also again if one of the two has removed the contact.
+ * accepted it serves that user only, also again if a contact was removed.
  */
 export const acceptInvitation = command({
   summary: 'Accept an invitation: the two become contacts of each other.',

@@ -11,12 +11,15 @@ import { jsonValues, urlValues } from './values';
 
 let server: TestServer | undefined;
 let ada: Person;
+/** Asks for what ends his session. */
+let leaver: Person;
 let ids: KnownIds;
 
 beforeAll(async () => {
   server = await startTestServer();
   const ben = await register(server.url, 'ben');
   ada = await register(server.url, 'ada');
+  leaver = await register(server.url, 'leaver');
   // Somebody who is let in everywhere, so that the input is what is judged.
   const accounts = new Client(server.environment.AUTH_DATABASE_URL);
   await accounts.connect();
@@ -41,7 +44,8 @@ function requestOf({ operation, binding, path }: Route, values: Readonly<Record<
   const inUrl = (name: string) => values[name] ?? encodeURIComponent(String(valid[name]));
   const others = names.filter((name) => !inPath.includes(name));
   const target = path.replace(/\{(\w+)\}/g, (_, name: string) => inUrl(name));
-  const headers = { authorization: `Bearer ${ada.token}` };
+  const ends = operation.session === 'ends' && fieldsOf(operation).length === 0;
+  const headers = { authorization: `Bearer ${(ends ? leaver : ada).token}` };
   if (binding.argumentsIn === 'query') {
     const query = others.map((name) => `${name}=${inUrl(name)}`).join('&');
     return { method: binding.method, path: query ? `${target}?${query}` : target, headers };

@@ -41,14 +41,16 @@ it('too many requests of a user, from whatever device; others are served', async
 it.each([false, true])('guessing passwords (Redis: %s): the right one is not taken any more either', async (redis) => {
   // Registrations are not counted as guesses. The address is one that other tests do not count in the same Redis.
   server = await start('login=3/1h', { TRUSTED_PROXIES: 'loopback' }, redis);
-  const address = `2001:db8::${Math.floor(Math.random() * 0xffff).toString(16)}:${process.pid.toString(16)}`;
+  const network = `2001:db8:${Math.floor(Math.random() * 0xffff).toString(16)}:${(process.pid & 0xffff).toString(16)}`;
+  const address = `${network}::1`;
   const { email, password, username } = freshAccount('guessed');
   await request(server.url).post('/api/v1/auth/register').send({ email, password, username }).expect(200);
   const login = (given: string, from = address) =>
     request(server!.url).post('/api/v1/auth/login').set('X-Forwarded-For', from).send({ email, password: given });
   expect(await statuses(3, () => login('wrong-horse-1'))).toEqual([401, 401, 401]);
   await login(password).expect(429).expect('Retry-After', /^\d+$/);
-  await login(password, `${address}9`).expect(200);
+  await login(password, `${network}::2`).expect(429); // whoever has the one address has the other
+  await login(password, address.replace('2001:db8', '2001:db9')).expect(200);
 });
 
 describe('X-Forwarded-For', () => {

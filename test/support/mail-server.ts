@@ -6,8 +6,11 @@ import { until } from './until';
 /** Where in a conversation something happens; `content`: when the whole mail has arrived. */
 export type Step = 'connect' | 'mail' | 'rcpt' | 'content';
 
-/** A refusal with these words, silence, an end of the connection, or (of content) taking the mail and ending before the answer. */
-export type Behaviour = { readonly code: number; readonly text: string } | 'stall' | 'drop' | 'lose answer';
+/**
+ * A refusal with these words, silence, an end of the connection, or (of content) taking the mail and ending before the answer; a promise:
+ * taking it when that is fulfilled.
+ */
+export type Behaviour = { readonly code: number; readonly text: string } | 'stall' | 'drop' | 'lose answer' | Promise<void>;
 
 export interface ReceivedMail extends ParsedMail {
   readonly envelope: { readonly from: string; readonly to: readonly string[] };
@@ -17,6 +20,8 @@ export interface ReceivedMail extends ParsedMail {
 /** A real SMTP server, which takes every mail unless a test has told it otherwise. */
 export class MailServer {
   readonly received: ReceivedMail[] = [];
+  /** Those whose content came whole, taken or not. */
+  readonly arrived: ReceivedMail[] = [];
   /** How many conversations were begun. */
   connections = 0;
   private readonly planned: Record<Step, Behaviour[]> = { connect: [], mail: [], rcpt: [], content: [] };
@@ -34,10 +39,14 @@ export class MailServer {
     return server;
   }
 
-  /** `?timeout=1`: whoever uses it gives up after a second of silence. */
+  /** Whoever uses it gives up after a second of silence. */
   get url(): string {
+    return this.urlWith(1);
+  }
+
+  urlWith(timeoutSeconds: number): string {
     const login = this.credentials ? `${this.credentials.user}:${encodeURIComponent(this.credentials.pass)}@` : '';
-    return `smtp://${login}127.0.0.1:${this.port}?timeout=1`;
+    return `smtp://${login}127.0.0.1:${this.port}?timeout=${timeoutSeconds}`;
   }
 
   /** At the next occasions of this step. */
@@ -48,6 +57,7 @@ export class MailServer {
   forget(): void {
     for (const step of Object.values(this.planned)) step.length = 0;
     this.received.length = 0;
+    this.arrived.length = 0;
   }
 
   to(address: string): ReceivedMail[] {
@@ -95,6 +105,13 @@ export class MailServer {
 
   private act(step: Step, session: SMTPServerSession, callback: (error?: Error | null) => void, take?: () => void): void {
     const behaviour = this.planned[step].shift();
+    if (behaviour instanceof Promise) {
+      void behaviour.then(() => {
+        take?.();
+        callback();
+      });
+      return;
+    }
     if (behaviour === undefined || behaviour === 'lose answer') take?.();
     if (behaviour === undefined) return callback();
     if (behaviour === 'stall') return;
@@ -104,11 +121,16 @@ export class MailServer {
 
   private async take(stream: AsyncIterable<Buffer>, session: SMTPServerSession, callback: (error?: Error | null) => void): Promise<void> {
     const chunks: Buffer[] = [];
-    for await (const chunk of stream) chunks.push(chunk);
+    try {
+      for await (const chunk of stream) chunks.push(chunk);
+    } catch (error) {
+      return callback(error as Error); // its sender has gone away
+    }
     const content = Buffer.concat(chunks);
     const { mailFrom, rcptTo } = session.envelope;
     const envelope = { from: mailFrom ? mailFrom.address : '', to: rcptTo.map(({ address }) => address) };
     const mail = { ...(await simpleParser(content)), envelope, raw: content.toString() };
+    this.arrived.push(mail);
     this.act('content', session, callback, () => this.received.push(mail));
   }
 

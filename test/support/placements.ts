@@ -42,10 +42,17 @@ export async function strayed(deployment: Deployment, { remote }: Placement): Pr
 }
 
 /** A host, and a worker of each domain that does all of its work, each a process of its own, on a legacy database. */
-export async function startPlacedOnLegacy(variant: Variant): Promise<Omit<ServerOnLegacy, 'server'> & { readonly deployment: Deployment }> {
+export async function startPlacedOnLegacy(
+  variant: Variant,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Omit<ServerOnLegacy, 'server'> & { readonly deployment: Deployment }> {
   const legacy = await makePrepared(variant);
   const each = <T>(value: T) => Object.fromEntries(domainNames.map((domain) => [domain, value]));
-  const deployment = await Deployment.start({ remote: each(1), workers: each(1), environment: { LEGACY_DATABASE_URL: legacy.url } });
+  const deployment = await Deployment.start({
+    remote: each(1),
+    workers: each(1),
+    environment: { ...environment, LEGACY_DATABASE_URL: legacy.url },
+  });
   await decideHomes(deployment.environment, 'legacy');
   await until(async () => {
     const parts = await Promise.all(deployment.processes.map(async ({ url }) => Object.keys(await partsOf(url)).length));

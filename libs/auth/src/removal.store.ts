@@ -80,6 +80,7 @@ export class RemovalStore {
     await tx.query(sql`DELETE FROM banyan_auth.sessions WHERE user_id = ${userId}`);
     await tx.query(sql`DELETE FROM banyan_auth.token_cutoffs WHERE user_id = ${userId}`);
     await tx.query(sql`DELETE FROM banyan_auth.links WHERE user_id = ${userId}`);
+    await tx.query(sql`DELETE FROM banyan_auth.request_keys WHERE answer ->> 'id' = ${userId}`); // of his registration, less than a day old
     await tx.query(sql`UPDATE banyan_auth.removals SET finished_at = clock_timestamp(), email = NULL WHERE user_id = ${userId}`);
     return true;
   }

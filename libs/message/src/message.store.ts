@@ -55,8 +55,10 @@ export class MessageStore {
     const [row] = await tx.query(statement).catch((error: unknown) => {
       throw sqlState(error) === FOREIGN_KEY_VIOLATION ? RecipientNotFound() : error;
     });
-    if (!row) throw RecipientNotFound();
-    return row;
+    if (row) return row;
+    const removed = await tx.query(sql`
+      SELECT 1 FROM banyan_message.removed_users WHERE user_id IN (${draft.sender_id}::uuid, ${draft.recipient_id}::uuid)`);
+    throw removed.length > 0 ? RecipientNotFound() : new Error(`message ${draft.id} exists already`);
   }
 
   async find(messageId: string): Promise<MessageRow | undefined> {

@@ -80,11 +80,13 @@ export class MailStore {
     return row!;
   }
 
-  due(limit: number): Promise<DueMail[]> {
+  /** Without those that are being sent. */
+  due(limit: number, without: readonly string[]): Promise<DueMail[]> {
     return this.database.query<DueMail>(sql`
       SELECT id, kind, is_test, user_id, data, repeats_left, attempts, created_at,
              (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
-      FROM banyan_notification.mails WHERE state = 'queued' AND next_at <= clock_timestamp() ORDER BY next_at LIMIT ${limit}`);
+      FROM banyan_notification.mails WHERE state = 'queued' AND next_at <= clock_timestamp() AND id <> ALL (${without}::uuid[])
+      ORDER BY next_at LIMIT ${limit}`);
   }
 
   /**
@@ -120,17 +122,17 @@ export class MailStore {
   }
 
   /**
-   * What an earlier holder had begun and not finished: its mail server may have it. Those that may be repeated wait for that, the others
+   * What an earlier holder had begun and not finished, without what this process is sending itself: the mail server may have it. Those that may be repeated wait for that, the others
    * are over. @returns how many
    */
-  async recover({ job, epoch }: Holder): Promise<number> {
+  async recover({ job, epoch }: Holder, without: readonly string[]): Promise<number> {
     const rows = await this.database.query(sql`
       WITH holder AS (SELECT FROM banyan_notification.leases WHERE job = ${job} AND epoch = ${epoch} FOR SHARE)
       UPDATE banyan_notification.mails
       SET state = CASE WHEN repeats_left > 0 THEN 'queued' ELSE 'unsure' END, repeats_left = greatest(0, repeats_left - 1),
           attempts = attempts + 1, next_at = clock_timestamp(),
           reason = 'the sending process ended before the mail server had answered'
-      WHERE state = 'sending' AND epoch <> ${epoch} AND EXISTS (SELECT FROM holder) RETURNING id`);
+      WHERE state = 'sending' AND epoch <> ${epoch} AND id <> ALL (${without}::uuid[]) AND EXISTS (SELECT FROM holder) RETURNING id`);
     return rows.length;
   }
 

@@ -17,7 +17,8 @@ export function refusing(callers: Pick<Callers, 'identify' | 'isSigned'>, hasAcc
     try {
       await callers.identify(token);
     } catch (error) {
-      if (isError(error, InvalidToken) || isError(error, CallerNotFound)) throw isSocket(request) ? Forbidden() : error;
+      if (isSocket(request) && isError(error, CallerNotFound)) throw Forbidden(); // its sockets do not ask for the account
+      if (isError(error, InvalidToken)) throw isSocket(request) ? Forbidden() : error;
     }
   };
 }

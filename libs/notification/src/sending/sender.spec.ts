@@ -82,7 +82,11 @@ const users = {
 const links = new Links('https://chat.example', 'https://app.example');
 
 /** As one process has it. */
-function startSender({ transport = new SmtpTransport(server.url) as Transport, isAtWork = (): boolean => true, database = data.database } = {}) {
+function startSender({
+  transport = new SmtpTransport(server.url) as Transport,
+  isAtWork = (): boolean => true,
+  database = data.database,
+} = {}) {
   const wishes = new WishService(new WishStore(database), users);
   const sender = new Sender({
     database,
@@ -162,6 +166,14 @@ describe('a mail server that takes mail', () => {
     await ended(id);
     expect(strict.received).toHaveLength(1);
     await strict.stop();
+  });
+
+  it('is told of an address in Unicode as it wants to hear it', async () => {
+    answers.address = 'zoë@exämple.com';
+    const { id } = await queue('verify_email');
+    startSender();
+    await ended(id);
+    expect(server.received[0]!.envelope.to).toEqual(['zoë@xn--exmple-cua.com']);
   });
 
   it('an unsubscribe link is for people a page, for mail programs one POST', async () => {

@@ -1,4 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Database } from '@banyan/platform/database/database';
+import { DatabaseUnavailable } from '@banyan/platform/database/errors';
 import { asSystem } from '@banyan/platform/dispatch/context';
 import { Lease } from '@banyan/platform/events/lease';
 import { LeasedLoop } from '@banyan/platform/events/leased-loop';
@@ -18,8 +20,7 @@ import { compose } from './compose';
 import type { Envelope, Outcome, Transport } from './transport';
 
 /** Mails on their way at the same time. */
-const LANES = 4;
-const BATCH = 40;
+const LANES = 8;
 const DAY_MS = 24 * 3_600_000;
 /** Then nobody waits for it any more. */
 const GIVE_UP_MS = 3 * DAY_MS;
@@ -27,6 +28,7 @@ const KEEP_DAYS = 365;
 const FIRST_DELAY_MS = 2_000;
 const MAX_DELAY_MS = 10 * 60_000;
 const SWEEP_MS = 3_600_000;
+const REMIND_MS = 500;
 /** To ask other domains for what a mail contains. */
 const CONTENT_TIMEOUT_MS = 10_000;
 
@@ -64,20 +66,19 @@ class WorkersLease extends Lease {
 class NotOurs extends Error {}
 
 /**
- * Sends what is queued: one process at a time, four mails at once. A mail is marked, and that committed, before its content leaves; so
+ * Sends what is queued: one process at a time, a few mails at once. A mail is marked, and that committed, before its content leaves; so
  * after any crash it is known which ones the mail server may have (docs/adr/0040-mail-once.md).
  */
 export class Sender implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly lease: Lease;
   private readonly loop: LeasedLoop;
   private readonly stopping = new AbortController();
-  /** What could not be written down because the database was away; nothing is sent before it is. */
-  private readonly unwritten: (() => Promise<void>)[] = [];
+  private readonly underway = new Map<string, Promise<void>>();
   private sweptAt = -Infinity;
 
   constructor(private readonly parts: SenderParts) {
     this.lease = new WorkersLease(parts.database, parts.isAtWork);
-    this.loop = new LeasedLoop(this.lease, () => this.sendDue());
+    this.loop = new LeasedLoop(this.lease, (isSweep) => this.sendDue(isSweep));
   }
 
   onApplicationBootstrap(): void {
@@ -86,7 +87,7 @@ export class Sender implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping.abort();
-    await this.loop.stop();
+    await Promise.all([this.loop.stop(), ...this.underway.values()]);
   }
 
   /** Something was queued: do not wait for the next look. */
@@ -94,23 +95,29 @@ export class Sender implements OnApplicationBootstrap, BeforeApplicationShutdown
     this.loop.wake();
   }
 
-  private async sendDue(): Promise<void> {
+  /** Starts what is due as far as lanes are free; a mail server that is slow with one mail holds up no other. */
+  private async sendDue(isSweep: boolean): Promise<void> {
     const { store } = this.parts;
-    while (this.unwritten.length > 0) {
-      await this.unwritten[0]!();
-      this.unwritten.shift();
+    const { epoch, job } = this.lease;
+    if (isSweep) {
+      await store.recover({ job, epoch }, [...this.underway.keys()]);
+      await this.sweep();
     }
-    const { epoch } = this.lease;
-    if (!this.lease.isHeld) return;
-    await store.recover({ job: this.lease.job, epoch });
-    await this.sweep();
-    const due = await store.due(BATCH);
-    const isWhole = due.length === BATCH;
-    const serve = async () => {
-      for (let mail = due.shift(); mail && this.lease.isHeld && !this.loop.isStopping; mail = due.shift()) await this.send(mail, epoch);
-    };
-    await Promise.all(Array.from({ length: LANES }, serve));
-    if (isWhole) this.loop.wake();
+    const free = LANES - this.underway.size;
+    const due = free > 0 ? await store.due(free, [...this.underway.keys()]) : [];
+    if (!this.lease.isHeld || this.loop.isStopping) return;
+    for (const mail of due) this.underway.set(mail.id, this.attempt(mail, epoch));
+  }
+
+  private async attempt(mail: DueMail, epoch: number): Promise<void> {
+    try {
+      await this.send(mail, epoch);
+    } catch (error) {
+      this.parts.log.error({ err: error, notification_id: mail.id }, 'an attempt to mail failed');
+    } finally {
+      this.underway.delete(mail.id);
+      this.loop.wake();
+    }
   }
 
   private async send(mail: DueMail, epoch: number): Promise<void> {
@@ -176,13 +183,15 @@ export class Sender implements OnApplicationBootstrap, BeforeApplicationShutdown
     }
   }
 
-  /** While the database is away the process remembers what it knows. */
+  /** What has happened has happened: while the database is away, the process keeps it in mind. */
   private async write(statement: () => Promise<void>): Promise<void> {
-    try {
-      await statement();
-    } catch (error) {
-      this.unwritten.push(statement);
-      throw error;
+    for (;;) {
+      try {
+        return await statement();
+      } catch (error) {
+        if (!(error instanceof DatabaseUnavailable) || this.stopping.signal.aborted) throw error;
+        await pause(REMIND_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      }
     }
   }
 

@@ -9,6 +9,9 @@ const USUAL_SILENCE_MS = 60_000;
 /** An attempt that lasts longer than so many silences is given up, however much the server talks. */
 const SILENCES = 4;
 
+/** How long a process that is being stopped waits for the answer to a content. */
+const LAST_ANSWER_MS = 10_000;
+
 /** What nodemailer hangs on its errors. */
 interface SmtpError extends Error {
   readonly code?: string;
@@ -61,8 +64,8 @@ export class SmtpTransport implements Transport {
         );
       },
     });
-    // Whoever waits for an answer to the content waits on: giving up would leave its sender in doubt.
-    const giveUp = () => !hasLeft && connection.close();
+    // An answer to the content is waited for a little: giving up leaves everybody in doubt.
+    const giveUp = () => void setTimeout(() => connection.close(), hasLeft ? LAST_ANSWER_MS : 0).unref();
     signal.addEventListener('abort', giveUp);
     const limit = setTimeout(() => connection.close(), SILENCES * this.silenceMs);
     try {

@@ -17,8 +17,8 @@ describe('settings', () => {
     const settings = loadSettings({});
     expect(settings).toMatchObject({ PORT: 8000, BIND: '127.0.0.1', PUBLIC_URL: 'http://localhost:8000', DATA_DIR: '.data' });
     expect(settings).toMatchObject({ ACCESS_TOKEN_EXPIRE_MINUTES: 1440, DATABASE_URL: undefined, TRUSTED_PROXIES: [], LOG_LEVEL: 'info' });
-    expect(settings.SERVE).toEqual({ edge: true, domains: ['auth', 'user', 'message', 'relay', 'websocket'] });
-    expect(settings.ROUTES).toEqual({ auth: local, user: local, message: local, relay: local, websocket: local });
+    expect(settings.SERVE).toEqual({ edge: true, domains: ['auth', 'user', 'message', 'relay', 'notification', 'websocket'] });
+    expect(settings.ROUTES).toEqual({ auth: local, user: local, message: local, relay: local, notification: local, websocket: local });
     expect(settings.RATE_LIMITS).toMatchObject({ address: { count: 600, windowMs: 10_000 }, register: { count: 30, windowMs: 60_000 } });
     expect(usesOwnServers(settings)).toBe(false);
     expect(databaseUrl(settings, 'auth_db')).toBeUndefined();
@@ -88,7 +88,9 @@ describe('settings', () => {
     [{ AMQP_URL: 'amqp://broker' }, /^AMQP_URL needs DATABASE_URL and REDIS_URL beside it/],
     [{ ...ownServer, AMQP_URL: 'amqp://broker' }, /^AMQP_URL needs REDIS_URL beside it/],
     [{ ...ownServer, REDIS_URL: 'redis://cache', AMQP_URL: 'amqp://broker' }, /^CARRIER_KEY is missing/],
-    [{ SMTP_URL: 'smtp://mail' }, 'SMTP_URL is not supported by this build; leave it unset.'],
+    [{ SMTP_URL: 'smtp://mail' }, /^MAIL_FROM is missing: with SMTP_URL/],
+    [{ MAIL_FROM: 'Ada\nBcc: <a@b.example>' }, /^MAIL_FROM should be a mailbox such as/],
+    [{ ROUTES: 'notification=legacy:100%', LEGACY_URL: 'http://old' }, /^ROUTES should be .* legacy \(which has no notification\)/],
     [{ S3_BUCKET: 'media' }, 'S3_BUCKET is not supported by this build; leave it unset.'],
     [{ SERVE: 'edge' }, /^SERVE should be all unless AMQP_URL is set/],
     [{ ROUTES: 'relay=local:90%,remote:10%' }, 'ROUTES sends a part of relay to remote, which needs AMQP_URL.'],
@@ -146,7 +148,7 @@ describe('the list of settings', () => {
     expect(line('PUBLIC_URL')).toMatchObject({ value: 'http://localhost:9000', source: 'default' });
     expect(line('LOG_LEVEL')).toMatchObject({ value: 'debug', source: '.env' });
     expect(line('DATABASE_URL')).toMatchObject({ value: null, source: 'unset' });
-    expect(line('SMTP_URL')).toMatchObject({ value: null, source: 'reserved' });
+    expect(line('S3_BUCKET')).toMatchObject({ value: null, source: 'reserved' });
     expect(line('JWT_SECRET_KEY')).toMatchObject({ value: '***' });
     expect(line('REDIS_URL')).toMatchObject({ value: 'redis://***@cache:6379/0?***' });
     expect(lines.map(({ name }) => name)).toEqual(settingEntries.map(([name]) => name));

@@ -66,7 +66,10 @@ export class Credentials {
   }
 
   private cookie({ headers }: Asking, name: string): string | undefined {
-    const value = headers.cookie?.split(/; */).find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+    const value = headers.cookie
+      ?.split(/; */)
+      .find((pair) => pair.startsWith(`${name}=`))
+      ?.slice(name.length + 1);
     return value && value.length <= COOKIE_BYTES ? value : undefined;
   }
 

@@ -52,7 +52,8 @@ await orExplain(async () => {
 
 async function start() {
   const port = await freeOrRefused(Number(process.env.PORT ?? 8000));
-  const settings = keepSettings(await findServices());
+  // Mails that a service sends lead to the host.
+  const settings = { PUBLIC_URL: `http://localhost:${port}`, ...keepSettings(await findServices()) };
   const { domainNames } = createRequire(import.meta.url)('../dist/libs/domains.js');
   const width = Math.max(...domainNames.map((name) => name.length));
   programs.push(program('host', { ...settings, SERVE: 'all' }, port, width));
@@ -122,7 +123,7 @@ function program(name, settings, port, width) {
     // Away from a .env, which would mix with the settings of here, and in a session of its own: Ctrl-C ends them in order.
     child = spawn(process.execPath, ['--enable-source-maps', '--import', endWithParent, mainFile], {
       cwd: folder,
-      env: { ...inherited(), ...settings, PORT: String(port), PUBLIC_URL: url },
+      env: { ...inherited(), ...settings, PORT: String(port) },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });

@@ -1,11 +1,9 @@
-import { Client } from 'pg';
 import request from 'supertest';
 import { MailServer, type ReceivedMail } from '../support/mail-server';
 import { freshAccount, type Person, register, signIn } from '../support/people';
 import { Deployment } from '../support/deployment';
-import { startPlacedOnLegacy, placements, strayed } from '../support/placements';
+import { placements, strayed } from '../support/placements';
 import { startOnLegacy } from '../support/legacy-server';
-import { until } from '../support/until';
 
 const FRONTEND = 'https://app.example';
 

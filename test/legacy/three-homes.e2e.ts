@@ -62,8 +62,11 @@ const users = Array.from({ length: 60 }, () => randomUUID());
 
 it('everything is at legacy as long as nobody has moved it', async () => {
   const { out } = await route('--json');
-  const { routes } = JSON.parse(out) as { routes: { homes: { legacy: { percent: number } } }[] };
-  expect(routes.map(({ homes }) => homes.legacy.percent)).toEqual(routes.map(() => 100));
+  const { routes } = JSON.parse(out) as { routes: { domain: string; homes: { legacy: { percent: number } } }[] };
+  const elsewhere = routes.filter(({ homes }) => homes.legacy.percent < 100);
+  expect(elsewhere.map(({ domain, homes }) => [domain, homes.legacy.percent])).toEqual([['notification', 0]]); // legacy has nothing like it
+  const refused = await route('notification', '--legacy', '1%', '--force');
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('The monolith has no counterpart of this domain') });
   expect(await homeOf(hosts[0]!, users[0]!)).toBe('legacy');
 });
 

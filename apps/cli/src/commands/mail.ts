@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { domainToASCII } from 'node:url';
 import type { Mail } from '@banyan/notification/contract';
 import { MailStore } from '@banyan/notification/mail.store';
 import type { Settings } from '@banyan/platform/config/table';
@@ -51,9 +52,15 @@ async function newestFile({ SMTP_URL, DATA_DIR }: Settings, address: string): Pr
   const newest = names.filter((name) => name.endsWith('.eml')).sort();
   for (const name of newest.reverse().slice(0, FILES)) {
     const mail = readMail(await readFile(join(folder, name), 'utf8'));
-    if (mail.to.toLowerCase() === address.toLowerCase()) return mail;
+    if (plain(mail.to) === plain(address)) return mail;
   }
   return undefined;
+}
+
+/** For comparison: in any case, and however the domain is written. */
+function plain(address: string): string {
+  const at = address.lastIndexOf('@');
+  return `${address.slice(0, at)}@${domainToASCII(address.slice(at + 1))}`.toLowerCase();
 }
 
 function inWords({ kind, state, attempts, sent_at, created_at, next_attempt_at, reason }: Mail): string {

@@ -169,11 +169,13 @@ describe('a mail server that takes mail', () => {
   });
 
   it('is told of an address in Unicode as it wants to hear it', async () => {
-    answers.address = 'zoë@exämple.com';
-    const { id } = await queue('verify_email');
     startSender();
-    await ended(id);
-    expect(server.received[0]!.envelope.to).toEqual(['zoë@xn--exmple-cua.com']);
+    answers.address = 'ada@exämple.com';
+    await ended((await queue('verify_email')).id);
+    expect(server.received[0]!.raw).toContain('\r\nTo: ada@xn--exmple-cua.com\r\n');
+    answers.address = 'zoë@exämple.com'; // RFC 6531: all of it as it is
+    await ended((await queue('verify_email')).id);
+    expect(server.received[1]!.envelope.to).toEqual(['zoë@exämple.com']);
   });
 
   it('an unsubscribe link is for people a page, for mail programs one POST', async () => {

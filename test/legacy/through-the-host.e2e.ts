@@ -135,6 +135,34 @@ describe('beside new code on its database', () => {
     for (const device of devices) await device.close();
   });
 
+  it('contacts and invitations are the same wherever user is served, and a token of either side opens them', async () => {
+    const contacts = async (who: Person) =>
+      ((await who.get(`/contacts?user_id=${who.id}`).expect(200)).body as { id: string; contact_id: string }[]).map(
+        ({ contact_id }) => contact_id,
+      );
+    const [eve, joe] = [await register(host.url, 'eve'), await register(host.url, 'joe')];
+    const invite = { inviter_email: eve.email, invitee_email: joe.email };
+    const ids: string[] = [];
+    for (const home of ['--local', '--legacy', '--local']) {
+      await route('user', home, '100%');
+      ids.push((await eve.post('/invitations/send', invite).expect(200)).body.invitation_id as string);
+    }
+    expect(new Set(ids).size).toBe(1);
+    const { rows } = await (
+      await database.connect()
+    ).query<{ token: string }>('SELECT invitation_token AS token FROM invitations WHERE id = $1', [ids[0]]);
+    const accept = () => joe.post('/invitations/accept', { token: rows[0]!.token, new_user_id: joe.id }).expect(200);
+    await accept();
+    await route('user', '--legacy', '100%');
+    await accept();
+    expect([await contacts(eve), await contacts(joe)]).toEqual([[joe.id], [eve.id]]);
+    await route('user', '--local', '50%', '--legacy', '50%');
+    expect([await contacts(eve), await contacts(joe)]).toEqual([[joe.id], [eve.id]]);
+    for (const who of [eve, joe]) await who.post('/blocks', { user_id: ada.id }).expect(200); // legacy has none: served here for everybody
+    await route('user', '--legacy', '100%');
+    await eve.get('/blocks').expect(404);
+  });
+
   it('typing and presence pass', async () => {
     const [mine, his] = [await connect(ada), await connect(ben)];
     await until(async () =>

@@ -82,10 +82,10 @@ describe('templates', () => {
 
   it('that are broken are refused with every fault, and change nothing', async () => {
     const broken = { subject: '{{nobody}}', text: 'no link', html: '{{{inviter_name}}} {{#each url}}{{/each}}' };
-    const { body } = await admin.put('/notifications/templates/invitation', broken).expect(422);
+    const { body } = await admin.put('/notifications/templates/invitation', broken).expect(400);
     expect(body).toMatchObject({ code: 'notification.template_broken', detail: expect.any(String) });
     expect(new Set(body.faults.map(({ part }: { part: string }) => part))).toEqual(new Set(['subject', 'text', 'html']));
-    await admin.post('/notifications/templates/invitation/preview', { html: '<script>{{url}}</script>' }).expect(422);
+    await admin.post('/notifications/templates/invitation/preview', { html: '<script>{{url}}</script>' }).expect(400);
     await admin.put('/notifications/templates/invitation', { ...shipped.invitation, text: 'x'.repeat(20_001) }).expect(422);
     await admin.put('/notifications/templates/nothing', shipped.invitation).expect(422);
     const { body: still } = await admin.get('/notifications/templates/invitation').expect(200);

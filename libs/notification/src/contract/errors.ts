@@ -15,7 +15,7 @@ export const SecurityMail = domainError('notification.security_mail', {
 
 /** `faults` names each: `{part, problem}`. */
 export const TemplateBroken = domainError('notification.template_broken', {
-  status: 422,
+  status: 400,
   detail: 'This template would not make a mail. Nothing was saved.',
 });
 

@@ -7,6 +7,7 @@ import { dropDatabases, freshEnvironment, TEST_SECRET } from '../support/banyan'
 import { banyan } from '../support/cli';
 import { decideHomes, makePrepared } from '../support/legacy-server';
 import { envelope, type Person, register } from '../support/people';
+import { exchange } from '../support/raw-http';
 import { ServerProcess } from '../support/server-process';
 import { until } from '../support/until';
 import recordedCases from './cases.json';
@@ -175,6 +176,39 @@ describe('beside new code on its database', () => {
       await route('relay', home, '100%');
       expect(await pending()).toEqual([]);
     }
+  });
+
+  it('a path that only legacy can read is no way around a route, nor past what is done with its answer', async () => {
+    const draft = JSON.stringify(envelope(ben, 'written otherwise'));
+    const raw = (line: string, token = '', body = '') => {
+      const head = [
+        `${line} HTTP/1.1`,
+        'Host: h',
+        'Connection: close',
+        token && `Authorization: Bearer ${token}`,
+        `Content-Length: ${body.length}`,
+      ];
+      return exchange(host.url, `${head.filter(Boolean).join('\r\n')}\r\n\r\n${body}`);
+    };
+    await route('relay', '--legacy', '100%');
+    await route('user', '--legacy', '100%');
+    for (const path of ['/api/v1%2Fusers%2f', '/api/v1/%75sers/'])
+      expect((await raw(`GET ${path}${ada.id}`)).statusLine).toBe('HTTP/1.1 200 OK');
+    const { body } = await raw('POST /api/v1%2Frelay%2Fsend', ada.token, draft);
+    const { message_id: id } = JSON.parse(body.toString()) as { message_id: string };
+    const kept = await (await database.connect()).query('SELECT FROM banyan_message.deliveries WHERE message_id = $1 AND adopted', [id]);
+    expect(kept.rowCount).toBe(1);
+    await ben.post('/relay/acknowledge', { message_id: id }).expect(200);
+
+    await route('user', '--local', '100%');
+    await route('relay', '--local', '100%');
+    for (const path of ['/api/v1/users/', '/api/v1/%75sers/', 'http://h/api/v1/users/'])
+      expect((await raw(`GET ${path}${ada.id}`)).statusLine).toBe('HTTP/1.1 403 Forbidden');
+    for (const path of ['/api/v1%2Fusers%2f', 'http://h/api/v1/users%2F', 'x://h/api/v1/users/', '/api%2Fv1/users/'])
+      expect((await raw(`GET ${path}${ada.id}`)).statusLine).toBe('HTTP/1.1 404 Not Found');
+    expect((await raw('POST /api/v1%2Frelay%2Fsend', ada.token, draft)).statusLine).toBe('HTTP/1.1 404 Not Found');
+    expect((await raw('GET /api/v1%2Fgroups%2F', ada.token)).statusLine).toBe('HTTP/1.1 200 OK'); // nobody's but legacy's
+    await route('user', '--legacy', '100%');
   });
 
   it('while legacy is frozen, users of new code do not notice', async () => {

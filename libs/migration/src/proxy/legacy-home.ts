@@ -1,5 +1,6 @@
 import type { DomainError, Operation } from '@banyan/platform/contract';
 import { ALL, type Routes } from '@banyan/platform/dispatch/routes';
+import { BadRequest } from '@banyan/platform/edge/body';
 import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
 import { upgradeTo } from '@banyan/platform/edge/upgrades';
 import type { TokenVerifier } from '@banyan/platform/edge/token';
@@ -28,6 +29,8 @@ export class LegacyHome implements Elsewhere {
   constructor(private readonly parts: LegacyHomeParts) {}
 
   async take(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<boolean> {
+    // RFC 9112, section 3.2. The two servers could take another one of them.
+    if (hostsIn(request.raw.rawHeaders) > 1) throw BadRequest();
     if (operation && !(await this.isLegacy(request, operation))) return false;
     await this.forward(request, reply, operation);
     return true;
@@ -72,6 +75,8 @@ export class LegacyHome implements Elsewhere {
     }
   }
 }
+
+const hostsIn = (raw: readonly string[]): number => raw.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length;
 
 /** A trusted proxy is believed (TRUSTED_PROXIES); of what others claim nothing is passed on. */
 export function forwardedBy(request: Pick<FastifyRequest, 'ip' | 'ips' | 'protocol' | 'host'>): Forwarded {

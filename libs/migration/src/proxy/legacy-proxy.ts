@@ -177,12 +177,17 @@ export class LegacyProxy {
     upstream.destroy();
   }
 
-  private async answer({ response, forwarded, begin, revise }: Exchange, answer: IncomingMessage, still: Stillness): Promise<number> {
+  private async answer(
+    { request, response, forwarded, begin, revise }: Exchange,
+    answer: IncomingMessage,
+    still: Stillness,
+  ): Promise<number> {
     const status = answer.statusCode!;
+    const hosts = [this.url.host, request.headers.host ?? ''];
     const start = (bodyBytes?: number) => {
       try {
         response.sendDate = false;
-        response.writeHead(status, answer.statusMessage, answerHeaders(answer, forwarded, this.url.host, bodyBytes));
+        response.writeHead(status, answer.statusMessage, answerHeaders(answer, forwarded, hosts, bodyBytes));
       } catch (error) {
         // Node reads more than it writes: a status below 100, control characters in its words. Nothing is written yet.
         Object.assign(response, { statusCode: 502, statusMessage: '', sendDate: true });

@@ -11,6 +11,7 @@ import { NotStored } from './errors';
 import type { Forwarded } from './headers';
 import { CLIENT_GONE, type LegacyProxy } from './legacy-proxy';
 import type { SocketPassages } from './socket-passages';
+import type { SocketPlace } from './socket-places';
 import { subjectOf } from './subject';
 
 export interface LegacyHomeParts {
@@ -54,7 +55,10 @@ export class LegacyHome implements Elsewhere {
       if (operation && !isPreflight)
         this.parts.metrics.observeCall(operation.name, 'legacy', outcome, (performance.now() - started) / 1000);
     };
+    let place: SocketPlace | undefined;
+    let isJoined = false;
     try {
+      if (upgrade) place = passages.reserve(request.ip, request.raw.url);
       const revise = operation && !isPreflight ? await revisions.of(request, operation) : undefined;
       const status = await proxy.forward({
         request: request.raw,
@@ -62,7 +66,12 @@ export class LegacyHome implements Elsewhere {
         forwarded: forwardedBy(request),
         body: request.earlyBody,
         begin: () => void reply.hijack(),
-        upgraded: upgrade && ((...legacy) => passages.join({ request: request.raw, response: reply.raw, upgrade }, ...legacy)),
+        upgraded:
+          upgrade &&
+          ((...legacy) => {
+            isJoined = true;
+            passages.join({ request: request.raw, response: reply.raw, upgrade, place: place! }, ...legacy);
+          }),
         revise,
       });
       if (status === CLIENT_GONE && !reply.sent) reply.hijack();
@@ -72,6 +81,8 @@ export class LegacyHome implements Elsewhere {
       // As the monolith does for every answer: a page that could not read the error could not show it.
       reply.header('Access-Control-Allow-Origin', '*');
       throw error;
+    } finally {
+      if (!isJoined) place?.release();
     }
   }
 }

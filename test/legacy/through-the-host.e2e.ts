@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Variant } from '@banyan/migration/prepare/kinds';
 import { WebSocket } from 'ws';
@@ -118,6 +119,41 @@ describe('beside new code on its database', () => {
     expect((await banyan(environment, 'status')).out).toContain('Saved acknowledgements: 1 of relay.send');
     const { body } = await ada.post('/relay/send', envelope(ben)).expect(200);
     await ben.post('/relay/acknowledge', { message_id: body.message_id as string }).expect(200);
+  });
+
+  it('what legacy confirms while it cannot be told whether it is stored is not confirmed: 504, and no half of a queue is shown', async () => {
+    const client = await database.connect();
+    const set = (sql: string) => client.query(sql);
+    const drafts = [
+      ['/relay/send', envelope(ben, 'untold')],
+      ['/messages/send', { ...envelope(ben, 'untold'), sender_id: ada.id }],
+    ] as const;
+    await set('REVOKE SELECT ON banyan_message.messages FROM banyan_message');
+    try {
+      for (const [path, draft] of drafts)
+        expect(await ada.post(path, draft)).toMatchObject({ status: 504, body: { code: 'legacy.not_confirmed' } });
+      expect((await ben.get('/relay/pending')).status).toBeGreaterThanOrEqual(500);
+    } finally {
+      await set('GRANT SELECT ON banyan_message.messages TO banyan_message');
+    }
+    // Both are stored, as the answer said that they might be: who looks finds them.
+    const { body: history } = await ada.get(`/messages/conversation/${ben.id}`).expect(200);
+    expect((history as { encrypted_content: string }[]).filter(({ encrypted_content }) => encrypted_content === 'untold')).toHaveLength(2);
+    const { body } = await ben.get('/relay/pending').expect(200);
+    for (const { id } of body.messages as { id: string }[]) await ben.post('/relay/acknowledge', { message_id: id }).expect(200);
+  });
+
+  it('a message that comes in chunks is kept with all it has', async () => {
+    const refs = [{ id: randomUUID(), kind: 'image' }];
+    const draft = JSON.stringify({ ...envelope(ben), signatures: [{ s: 1 }], media_refs: refs });
+    const bytes = `POST /api/v1/relay/send HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer ${ada.token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const answer = await exchange(host.url, `${bytes}${draft.length.toString(16)}\r\n${draft}\r\n0\r\n\r\n`);
+    const { message_id: id } = JSON.parse(answer.body.toString()) as { message_id: string };
+    const { rows } = await (
+      await database.connect()
+    ).query('SELECT signatures, media_refs FROM banyan_message.deliveries WHERE message_id = $1', [id]);
+    expect(rows).toEqual([{ signatures: [{ s: 1 }], media_refs: refs }]);
+    await ben.post('/relay/acknowledge', { message_id: id }).expect(200);
   });
 
   it('messages of either side reach a socket that ends in legacy, on every device, once', async () => {

@@ -12,7 +12,7 @@ class SlowEnd extends Duplex {
       done();
     });
   }
-  take(): void {
+  takeOne(): void {
     this.waiting.shift()?.();
   }
 }
@@ -37,10 +37,10 @@ it('whoever takes nothing for a minute has stalled; whoever takes something in i
   passage.send('one');
   passage.send('two');
   expect([passage.isStalled(later(50)), passage.isStalled(later(61))]).toEqual([false, true]);
-  client.take();
+  client.takeOne();
   await tick();
   expect([passage.isStalled(later(50)), passage.isStalled(later(61))]).toEqual([false, true]);
-  client.take();
+  client.takeOne();
   await tick();
   expect(passage.isStalled(later(3_600))).toBe(false);
 });

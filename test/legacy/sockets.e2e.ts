@@ -212,7 +212,10 @@ describe('an attacker', () => {
 
   const refused = async (userId: string) => {
     const socket = new WebSocket(`${small.url.replace('http', 'ws')}/ws/${userId}?token=x`);
-    const [, answer] = (await once(socket.on('error', () => undefined), 'unexpected-response')) as [unknown, { statusCode: number }];
+    const [, answer] = (await once(
+      socket.on('error', () => undefined),
+      'unexpected-response',
+    )) as [unknown, { statusCode: number }];
     return answer.statusCode;
   };
 

@@ -6,6 +6,7 @@ import { Sessions1763800010000 } from './auth/side/1763800010000-sessions';
 import { Accounts1763800000000 } from './auth/tables/1763800000000-accounts';
 import { RoutesAndInstances1763800000000 } from './host/side/1763800000000-routes-and-instances';
 import { DataHomes1763800003000 } from './host/side/1763800003000-data-homes';
+import { LegacyOfInstances1763800008000 } from './host/side/1763800008000-legacy-of-instances';
 import { SavedAcknowledgements1763800005000 } from './host/side/1763800005000-saved-acknowledgements';
 import { RelayQueues1763800004000 } from './host/side/1763800004000-relay-queues';
 import { Platform1763800000000 as MessagePlatform } from './message/side/1763800000000-platform';
@@ -40,6 +41,12 @@ export const migrations: Partial<
   notification: { tables: [], side: [NotificationPlatform, NotificationPublished, Notifications1763800010000] },
   host: {
     tables: [],
-    side: [RoutesAndInstances1763800000000, DataHomes1763800003000, RelayQueues1763800004000, SavedAcknowledgements1763800005000],
+    side: [
+      RoutesAndInstances1763800000000,
+      DataHomes1763800003000,
+      RelayQueues1763800004000,
+      SavedAcknowledgements1763800005000,
+      LegacyOfInstances1763800008000,
+    ],
   },
 };

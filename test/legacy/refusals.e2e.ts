@@ -112,27 +112,27 @@ it('a process without LEGACY_URL beside others that have it, as long as a domain
 
 it('secrets that differ, also by force', async () => {
   for (const force of [false, true]) {
-    const said = await byTerminal(['auth', '--local', '10%', ...(force ? ['--force'] : [])], { LEGACY_URL: stranger.url });
+    const said = await byTerminal(['user', '--local', '10%', ...(force ? ['--force'] : [])], { LEGACY_URL: stranger.url });
     expect(said).toMatchObject({
       code: 1,
       out: '',
       err: expect.stringContaining('Both sides need the same JWT_SECRET_KEY') as string,
     });
-    const answer = await byApi(misled.url, 'auth', { local: 10, legacy: 90, previous: allLegacy, force });
+    const answer = await byApi(misled.url, 'user', { local: 10, legacy: 90, previous: allLegacy, force });
     expect(answer).toMatchObject({
       status: 409,
       body: { code: 'route.secrets_differ', detail: expect.stringContaining('JWT_SECRET_KEY') as string },
     });
   }
-  expect(await shares('auth')).toEqual(allLegacy);
+  expect(await shares('user')).toEqual(allLegacy);
 });
 
 it('a home without anybody there', async () => {
-  const said = await byTerminal(['auth', '--remote', '10%', '--legacy', '90%']);
+  const said = await byTerminal(['user', '--remote', '10%', '--legacy', '90%']);
   expect(said).toMatchObject({ code: 1, out: '', err: expect.stringContaining('no live process serves it there') as string });
-  const answer = await byApi(host.url, 'auth', { remote: 10, legacy: 90, previous: allLegacy });
+  const answer = await byApi(host.url, 'user', { remote: 10, legacy: 90, previous: allLegacy });
   expect(answer).toMatchObject({ status: 409, body: { code: 'route.nobody_there', home: 'remote' } });
-  expect(await shares('auth')).toEqual(allLegacy);
+  expect(await shares('user')).toEqual(allLegacy);
 });
 
 describe('doctor and status', () => {
@@ -273,12 +273,12 @@ describe('doctor and status', () => {
 });
 
 it('a monolith that is dead gets no more', async () => {
-  expect(await byTerminal(['auth', '--local', '100%'])).toMatchObject({ code: 0, err: '' });
+  expect(await byTerminal(['user', '--local', '100%'])).toMatchObject({ code: 0, err: '' });
   await until(async () => (await admin.get('/admin/routes')).status === 200);
   await legacy.kill();
-  const said = await byTerminal(['auth', '--legacy', '50%']);
+  const said = await byTerminal(['user', '--legacy', '50%']);
   expect(said).toMatchObject({ code: 1, out: '', err: expect.stringContaining('nobody answers at LEGACY_URL') as string });
-  const answer = await byApi(host.url, 'auth', { local: 50, legacy: 50, previous: { remote: 0, local: 100, legacy: 0 } });
+  const answer = await byApi(host.url, 'user', { local: 50, legacy: 50, previous: { remote: 0, local: 100, legacy: 0 } });
   expect(answer).toMatchObject({ status: 409, body: { code: 'route.legacy_silent', finding: 'silent' } });
   const status = await banyan(environment, 'status');
   expect(status.code).toBe(3);

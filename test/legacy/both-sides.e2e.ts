@@ -73,16 +73,19 @@ describe.each(variants)('one database of the %s variant, written by both', (vari
     }
   });
 
-  it.each(['Passwörter-\u{1f600}-1', `${'tulip-Kettle-93-'.repeat(4)}drum5678`, '  q  7 ^ w  '])('accounts: the password %j is one password', async (password) => {
-    for (const [first, second] of [
-      [banyan, legacy],
-      [legacy, banyan],
-    ] as const) {
-      const account = { ...freshAccount('pw'), password };
-      await request(first.url).post('/api/v1/auth/register').send(account).expect(200);
-      await request(second.url).post('/api/v1/auth/login').send({ email: account.email, password }).expect(200);
-    }
-  });
+  it.each(['Passwörter-\u{1f600}-1', `${'tulip-Kettle-93-'.repeat(4)}drum5678`, '  q  7 ^ w  '])(
+    'accounts: the password %j is one password',
+    async (password) => {
+      for (const [first, second] of [
+        [banyan, legacy],
+        [legacy, banyan],
+      ] as const) {
+        const account = { ...freshAccount('pw'), password };
+        await request(first.url).post('/api/v1/auth/register').send(account).expect(200);
+        await request(second.url).post('/api/v1/auth/login').send({ email: account.email, password }).expect(200);
+      }
+    },
+  );
 
   it('accounts: a password that legacy would cut is refused by new code; one that legacy has cut signs in', async () => {
     const account = { ...freshAccount('long'), password: `${'Mönch-Kälte-47-'.repeat(4)}drum56` };

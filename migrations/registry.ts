@@ -5,6 +5,7 @@ import { Published1763800002000 as AuthPublished } from './auth/side/17638000020
 import { Accounts1763800000000 } from './auth/tables/1763800000000-accounts';
 import { RoutesAndInstances1763800000000 } from './host/side/1763800000000-routes-and-instances';
 import { DataHomes1763800003000 } from './host/side/1763800003000-data-homes';
+import { LegacyOfInstances1763800008000 } from './host/side/1763800008000-legacy-of-instances';
 import { SavedAcknowledgements1763800005000 } from './host/side/1763800005000-saved-acknowledgements';
 import { RelayQueues1763800004000 } from './host/side/1763800004000-relay-queues';
 import { Platform1763800000000 as MessagePlatform } from './message/side/1763800000000-platform';
@@ -28,6 +29,12 @@ export const migrations: Partial<
   message: { tables: [Messages1763800000000], side: [MessagePlatform, Deliveries1763800001000, MessagePublished, Adopted1763800006000] },
   host: {
     tables: [],
-    side: [RoutesAndInstances1763800000000, DataHomes1763800003000, RelayQueues1763800004000, SavedAcknowledgements1763800005000],
+    side: [
+      RoutesAndInstances1763800000000,
+      DataHomes1763800003000,
+      RelayQueues1763800004000,
+      SavedAcknowledgements1763800005000,
+      LegacyOfInstances1763800008000,
+    ],
   },
 };

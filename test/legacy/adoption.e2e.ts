@@ -217,6 +217,8 @@ describe('a message that a host brings to legacy', () => {
     expect(await report()).toMatchObject({ kept: 1, only_here: 0 });
     await legacy.kill();
     expect(await report()).toMatchObject({ kept: 1, only_here: null, unqueued: { count: 1, examples: [past] } });
+    const status = await runBanyan(banyan.server.environment, 'status');
+    expect(status.out).toContain("In the monolith's memory and in ours: 1.\nIn the monolith's memory only: at most 1, which are lost");
     const { out } = await runBanyan(banyan.server.environment, 'legacy', 'queue');
     expect(out).toContain('Kept here as well: 1.');
     expect(out).toContain(`The newest: ${past}`);

@@ -101,6 +101,11 @@ describe('a request', () => {
     );
   });
 
+  it('that names two hosts is refused', async () => {
+    const answer = await exchange(host.url, 'GET /x HTTP/1.1\r\nHost: a\r\nhost: b\r\nConnection: close\r\n\r\n');
+    expect(answer.statusLine).toBe('HTTP/1.1 400 Bad Request');
+  });
+
   it('that wants to speak another protocol is an ordinary request', async () => {
     const answer = await exchange(
       host.url,
@@ -295,6 +300,46 @@ describe('an answer', () => {
     socket.on('data', (chunk: Buffer) => (received += chunk.length)).resume();
     await once(socket, 'close');
     expect(received).toBeGreaterThan(total);
+  });
+});
+
+describe('behind a proxy that is trusted', () => {
+  let behind: ServerProcess;
+  let settings: Record<string, string>;
+  beforeAll(async () => {
+    settings = freshEnvironment();
+    behind = await ServerProcess.start({ ...settings, LEGACY_URL: origin.url, TRUSTED_PROXIES: 'loopback 10.0.0.0/8' });
+  });
+  afterAll(async () => {
+    await behind?.remove();
+    await dropDatabases(settings);
+  });
+  const ask = (path: string, ...headers: string[]) =>
+    exchange(behind.url, [`GET ${path} HTTP/1.1`, 'Host: inside:1', 'Connection: close', ...headers, '', ''].join('\r\n'));
+
+  it.each([
+    ['X-Forwarded-For: 192.0.2.7', '192.0.2.7, 127.0.0.1'],
+    ['X-Forwarded-For: 192.0.2.7, 10.1.2.3', '192.0.2.7, 10.1.2.3, 127.0.0.1'],
+    ['X-Forwarded-For: 6.6.6.6, 192.0.2.7, 10.1.2.3', '192.0.2.7, 10.1.2.3, 127.0.0.1'], // what a client claims ends at who is not trusted
+    ['x-other: 1', '127.0.0.1'],
+  ])('the client of %s is told as %s', async (header, told) => {
+    const { rawHeaders } = seenIn(await ask('/x', header, 'X-Forwarded-Proto: https', 'X-Forwarded-Host: chat.example'));
+    const said = Object.fromEntries(
+      rawHeaders.flatMap((name, i) => (i % 2 === 0 && /^(x-f|host)/i.test(name) ? [[name, rawHeaders[i + 1]]] : [])),
+    );
+    expect(said).toEqual({
+      Host: 'inside:1',
+      'X-Forwarded-For': told,
+      'X-Forwarded-Proto': 'https',
+      'X-Forwarded-Host': 'chat.example',
+    });
+  });
+
+  it.each([['inside:1'], ['chat.example'], ['LEGACY']])('a redirect to %s leads to where the client came from', async (place) => {
+    const authority = place === 'LEGACY' ? new URL(origin.url).host : place;
+    origin.onRaw('/slash', `HTTP/1.1 307 Temporary Redirect\r\nLocation: http://${authority}/slash/\r\nContent-Length: 0\r\n\r\n`);
+    const { headers } = await ask('/slash', 'X-Forwarded-Proto: https', 'X-Forwarded-Host: chat.example');
+    expect(headers).toContain('Location: https://chat.example/slash/');
   });
 });
 

@@ -3,7 +3,7 @@ import { LegacyProcess } from '../legacy-app/legacy-process';
 import { dropDatabases, freshEnvironment, TEST_SECRET } from '../support/banyan';
 import { banyan } from '../support/cli';
 import { withClient } from '../support/database';
-import { makePrepared } from '../support/legacy-server';
+import { decideHomes, makePrepared } from '../support/legacy-server';
 import { type Person, register } from '../support/people';
 import { createTestBroker, type TestBroker } from '../support/rabbitmq';
 import { ServerProcess } from '../support/server-process';
@@ -88,14 +88,26 @@ it('a weight on new code without a prepared data home, also by force', async () 
 it('a weight on legacy without LEGACY_URL', async () => {
   const said = await byTerminal(['auth', '--legacy', '90%', '--force'], { LEGACY_URL: '' });
   expect(said).toMatchObject({ code: 1, out: '', err: expect.stringContaining('that needs LEGACY_URL, which is not set here.') as string });
-  const without = await ServerProcess.start({ ...environment, LEGACY_URL: '' });
+  const alone = { ...freshEnvironment({ redis: true }), LEGACY_DATABASE_URL: database.url };
+  const without = await ServerProcess.start(alone);
   try {
-    const answer = await byApi(without.url, 'auth', { legacy: 90, force: true });
+    await decideHomes(alone, 'legacy');
+    const answer = await until(async () => {
+      const found = await byApi(without.url, 'auth', { legacy: 90, force: true });
+      return found.status !== 503 && found; // until it has opened the data
+    });
     expect(answer).toMatchObject({ status: 409, body: { code: 'route.out_of_reach', home: 'legacy', setting: 'LEGACY_URL' } });
   } finally {
     await without.remove();
+    await dropDatabases(alone);
   }
   expect(await shares('auth')).toEqual(allLegacy);
+});
+
+it('a process without LEGACY_URL beside others that have it, as long as a domain is where ROUTES says', async () => {
+  await expect(ServerProcess.start({ ...environment, LEGACY_URL: '' })).rejects.toThrow(
+    /LEGACY_URL is missing: the host at http.* has http.*, and auth, .*, which nobody has moved, would be served here and there by different code\./,
+  );
 });
 
 it('secrets that differ, also by force', async () => {
@@ -124,6 +136,13 @@ it('a home without anybody there', async () => {
 });
 
 describe('doctor and status', () => {
+  /** What host_db says that a process was started with. */
+  const nameTo = (process: ServerProcess, url: string | null) =>
+    withClient(environment['HOST_DATABASE_URL']!, (client) =>
+      client.query('UPDATE banyan_host.instances SET legacy_url = $1 WHERE url = $2', [url, process.url]),
+    );
+  beforeAll(() => nameTo(misled, legacy.url)); // most of this is about other things
+
   const checks = async (settings: Record<string, string> = {}) => {
     const said = await banyan({ ...environment, ...settings }, 'doctor', '--json');
     const list = JSON.parse(said.out) as { what: string; state: string; sentence: string }[];
@@ -200,6 +219,26 @@ describe('doctor and status', () => {
     } finally {
       await withClient(environment['HOST_DATABASE_URL']!, (client) => client.query('DELETE FROM banyan_host.routes'));
     }
+  });
+
+  it('name processes that were given another monolith, or another database of it', async () => {
+    await nameTo(misled, stranger.url);
+    const there = await checks();
+    expect(there.of(/^LEGACY_/)).toEqual([
+      { what: `LEGACY_URL of the host at ${misled.url}`, state: 'attention', sentence: expect.stringContaining(stranger.url) as string },
+    ]);
+    const elsewhere = new URL(database.url);
+    elsewhere.pathname = '/postgres';
+    const other = await checks({ LEGACY_DATABASE_URL: elsewhere.href });
+    expect(other.of(/^LEGACY_DATABASE_URL of/).map(({ state }) => state)).toEqual(['attention', 'attention']);
+    expect(JSON.stringify(other.list)).not.toContain(elsewhere.password);
+    const said = await banyan(environment, 'status');
+    expect(said).toMatchObject({ code: 3, out: expect.stringContaining(`! LEGACY_URL of the host at ${misled.url}: It has`) as string });
+    await nameTo(misled, null); // as one that was started before the monolith was named
+    expect((await checks()).of(/^LEGACY_URL of/)).toMatchObject([
+      { state: 'broken', sentence: `It was started without LEGACY_URL, which is ${legacy.url} here: start it again with it.` },
+    ]);
+    await nameTo(misled, legacy.url);
   });
 
   it('name a role that lost a right', async () => {

@@ -202,3 +202,44 @@ it('a host that is stopped tells its clients to come again, and does not wait fo
   expect(await hosts[1]!.terminate()).toBe(0);
   expect(await told).toEqual([1_012, '']);
 });
+
+describe('an attacker', () => {
+  let small: ServerProcess;
+  beforeAll(async () => {
+    small = await ServerProcess.start({ ...environment, SOCKET_LIMITS: 'all=5 address=4 user=2' });
+  });
+  afterAll(() => small?.remove());
+
+  const refused = async (userId: string) => {
+    const socket = new WebSocket(`${small.url.replace('http', 'ws')}/ws/${userId}?token=x`);
+    const [, answer] = (await once(
+      socket.on('error', () => undefined),
+      'unexpected-response',
+    )) as [unknown, { statusCode: number }];
+    return answer.statusCode;
+  };
+
+  it('has so many sockets and no more, and those that end make room', async () => {
+    const [ada, ben] = [randomUUID(), randomUUID()];
+    const open = [await connect(small, ada), await connect(small, ada)];
+    expect(await refused(ada)).toBe(429);
+    open.push(await connect(small, ben), await connect(small, ben));
+    expect(await refused(randomUUID())).toBe(429);
+    open[0]!.socket.close();
+    await until(async () => {
+      const socket = new WebSocket(`${small.url.replace('http', 'ws')}/ws/${ada}?token=x`).on('error', () => undefined);
+      return Promise.race([once(socket, 'open').then(() => true), once(socket, 'unexpected-response').then(() => false)]);
+    });
+    expect((await fetch(`${small.url}/health`)).status).toBe(200);
+    for (const { socket } of open) socket.terminate();
+  });
+
+  it('who reads nothing does not keep a host from stopping', async () => {
+    const { socket, end } = await until(() => connect(small, randomUUID(), { perMessageDeflate: false }).catch(() => undefined));
+    socket.pause();
+    for (let i = 0; i < 300; i++) end.socket.send(Buffer.alloc(100_000));
+    await until(async () => end.socket.bufferedAmount > 0);
+    expect(await small.terminate()).toBe(0);
+    socket.terminate();
+  });
+});

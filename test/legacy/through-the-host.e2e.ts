@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Variant } from '@banyan/migration/prepare/kinds';
 import { WebSocket } from 'ws';
@@ -7,6 +8,7 @@ import { dropDatabases, freshEnvironment, TEST_SECRET } from '../support/banyan'
 import { banyan } from '../support/cli';
 import { decideHomes, makePrepared } from '../support/legacy-server';
 import { envelope, type Person, register } from '../support/people';
+import { exchange } from '../support/raw-http';
 import { ServerProcess } from '../support/server-process';
 import { until } from '../support/until';
 import recordedCases from './cases.json';
@@ -119,6 +121,41 @@ describe('beside new code on its database', () => {
     await ben.post('/relay/acknowledge', { message_id: body.message_id as string }).expect(200);
   });
 
+  it('what legacy confirms while it cannot be told whether it is stored is not confirmed: 504, and no half of a queue is shown', async () => {
+    const client = await database.connect();
+    const set = (sql: string) => client.query(sql);
+    const drafts = [
+      ['/relay/send', envelope(ben, 'untold')],
+      ['/messages/send', { ...envelope(ben, 'untold'), sender_id: ada.id }],
+    ] as const;
+    await set('REVOKE SELECT ON banyan_message.messages FROM banyan_message');
+    try {
+      for (const [path, draft] of drafts)
+        expect(await ada.post(path, draft)).toMatchObject({ status: 504, body: { code: 'legacy.not_confirmed' } });
+      expect((await ben.get('/relay/pending')).status).toBeGreaterThanOrEqual(500);
+    } finally {
+      await set('GRANT SELECT ON banyan_message.messages TO banyan_message');
+    }
+    // Both are stored, as the answer said that they might be: who looks finds them.
+    const { body: history } = await ada.get(`/messages/conversation/${ben.id}`).expect(200);
+    expect((history as { encrypted_content: string }[]).filter(({ encrypted_content }) => encrypted_content === 'untold')).toHaveLength(2);
+    const { body } = await ben.get('/relay/pending').expect(200);
+    for (const { id } of body.messages as { id: string }[]) await ben.post('/relay/acknowledge', { message_id: id }).expect(200);
+  });
+
+  it('a message that comes in chunks is kept with all it has', async () => {
+    const refs = [{ id: randomUUID(), kind: 'image' }];
+    const draft = JSON.stringify({ ...envelope(ben), signatures: [{ s: 1 }], media_refs: refs });
+    const bytes = `POST /api/v1/relay/send HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer ${ada.token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const answer = await exchange(host.url, `${bytes}${draft.length.toString(16)}\r\n${draft}\r\n0\r\n\r\n`);
+    const { message_id: id } = JSON.parse(answer.body.toString()) as { message_id: string };
+    const { rows } = await (
+      await database.connect()
+    ).query('SELECT signatures, media_refs FROM banyan_message.deliveries WHERE message_id = $1', [id]);
+    expect(rows).toEqual([{ signatures: [{ s: 1 }], media_refs: refs }]);
+    await ben.post('/relay/acknowledge', { message_id: id }).expect(200);
+  });
+
   it('messages of either side reach a socket that ends in legacy, on every device, once', async () => {
     const devices = [await connect(ben), await connect(ben)];
     const sent: string[] = [];
@@ -175,6 +212,39 @@ describe('beside new code on its database', () => {
       await route('relay', home, '100%');
       expect(await pending()).toEqual([]);
     }
+  });
+
+  it('a path that only legacy can read is no way around a route, nor past what is done with its answer', async () => {
+    const draft = JSON.stringify(envelope(ben, 'written otherwise'));
+    const raw = (line: string, token = '', body = '') => {
+      const head = [
+        `${line} HTTP/1.1`,
+        'Host: h',
+        'Connection: close',
+        token && `Authorization: Bearer ${token}`,
+        `Content-Length: ${body.length}`,
+      ];
+      return exchange(host.url, `${head.filter(Boolean).join('\r\n')}\r\n\r\n${body}`);
+    };
+    await route('relay', '--legacy', '100%');
+    await route('user', '--legacy', '100%');
+    for (const path of ['/api/v1%2Fusers%2f', '/api/v1/%75sers/'])
+      expect((await raw(`GET ${path}${ada.id}`)).statusLine).toBe('HTTP/1.1 200 OK');
+    const { body } = await raw('POST /api/v1%2Frelay%2Fsend', ada.token, draft);
+    const { message_id: id } = JSON.parse(body.toString()) as { message_id: string };
+    const kept = await (await database.connect()).query('SELECT FROM banyan_message.deliveries WHERE message_id = $1 AND adopted', [id]);
+    expect(kept.rowCount).toBe(1);
+    await ben.post('/relay/acknowledge', { message_id: id }).expect(200);
+
+    await route('user', '--local', '100%');
+    await route('relay', '--local', '100%');
+    for (const path of ['/api/v1/users/', '/api/v1/%75sers/', 'http://h/api/v1/users/'])
+      expect((await raw(`GET ${path}${ada.id}`)).statusLine).toBe('HTTP/1.1 403 Forbidden');
+    for (const path of ['/api/v1%2Fusers%2f', 'http://h/api/v1/users%2F', 'x://h/api/v1/users/', '/api%2Fv1/users/'])
+      expect((await raw(`GET ${path}${ada.id}`)).statusLine).toBe('HTTP/1.1 404 Not Found');
+    expect((await raw('POST /api/v1%2Frelay%2Fsend', ada.token, draft)).statusLine).toBe('HTTP/1.1 404 Not Found');
+    expect((await raw('GET /api/v1%2Fgroups%2F', ada.token)).statusLine).toBe('HTTP/1.1 200 OK'); // nobody's but legacy's
+    await route('user', '--legacy', '100%');
   });
 
   it('while legacy is frozen, users of new code do not notice', async () => {

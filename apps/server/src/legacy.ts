@@ -60,11 +60,11 @@ export function openLegacy({
   metrics,
   log,
 }: LegacyParts): Legacy | undefined {
-  const { LEGACY_URL, CORS_ORIGINS, SERVE } = settings;
+  const { LEGACY_URL, CORS_ORIGINS, SERVE, SOCKET_LIMITS } = settings;
   if (LEGACY_URL === undefined || !SERVE.edge) return undefined;
   const proxy = new LegacyProxy(LEGACY_URL);
   let app: INestApplicationContext | undefined;
-  const passages = new SocketPassages(() => app!.get(WebsocketService, { strict: false }), log);
+  const passages = new SocketPassages(() => app!.get(WebsocketService, { strict: false }), SOCKET_LIMITS, log);
   metrics.gauge('banyan_legacy_sockets', 'Sockets of clients that end in the monolith.', [], () => [{ labels: {}, value: passages.count }]);
   const saved = new SavedStore(host);
   const savedTotal = metrics.counter(

@@ -8,10 +8,11 @@ import { ContractLibrary, toStored } from '@banyan/platform/host/contract-librar
 import { DataHomeStore } from '@banyan/platform/host/data-home.store';
 import { DataHomeTable } from '@banyan/platform/host/data-home-table';
 import { InstanceRegistry } from '@banyan/platform/host/instance-registry';
-import { type InstanceKind, InstanceStore } from '@banyan/platform/host/instance.store';
+import { type InstanceKind, type InstanceReport, InstanceStore } from '@banyan/platform/host/instance.store';
 import { Membership } from '@banyan/platform/host/membership';
 import { RouteStore } from '@banyan/platform/host/route.store';
 import { reachOf, RouteTable } from '@banyan/platform/host/route-table';
+import { databasePlace } from '@banyan/migration/health/same-legacy';
 import { contractShape } from '@banyan/platform/host/shapes';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
@@ -54,6 +55,7 @@ export async function joinOthers({ host }: Storage, settings: Settings, metrics:
     await membership.follow();
     await decideHomes(homeStore, dataHomes, settings);
     routes.requireReach(reachOf(settings));
+    if (settings.LEGACY_URL === undefined) requireNoMonolith(await store.report(), routes, Object.keys(ROUTES));
   } catch (error) {
     await membership.leave();
     if (error instanceof DatabaseUnavailable)
@@ -69,10 +71,32 @@ export async function joinOthers({ host }: Storage, settings: Settings, metrics:
     instances,
     id,
     advertise: (url, queue) =>
-      membership.advertise({ id, kind, queue, build: buildName(shapes), url: reachable(url, settings.BIND), domains: SERVE.domains }),
+      membership.advertise({
+        id,
+        kind,
+        queue,
+        build: buildName(shapes),
+        url: reachable(url, settings.BIND),
+        domains: SERVE.domains,
+        legacy_url: settings.LEGACY_URL ?? null,
+        legacy_database: settings.LEGACY_DATABASE_URL ? databasePlace(settings.LEGACY_DATABASE_URL) : null,
+      }),
     drain: () => membership.drain(),
     leave: () => membership.leave(),
   };
+}
+
+/**
+ * What nobody has moved is where each process's ROUTES say: at legacy with a monolith, in new code without one. Such two do not run beside each
+ * other. When everything has been moved, they may: that is how the monolith is taken away. @throws StartupError
+ */
+function requireNoMonolith(others: readonly InstanceReport[], routes: RouteTable, names: readonly string[]): void {
+  const other = others.find(({ is_live, draining, legacy_url }) => is_live && !draining && legacy_url);
+  const unmoved = names.filter((name) => routes.versionOf(name) === 0);
+  if (other && unmoved.length > 0)
+    throw new StartupError(
+      `LEGACY_URL is missing: the ${other.kind} at ${other.url} has ${other.legacy_url}, and ${unmoved.join(', ')}, which nobody has moved, would be served here and there by different code.`,
+    );
 }
 
 /**

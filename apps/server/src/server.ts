@@ -18,7 +18,7 @@ import { answerError, answerUnreadable } from '@banyan/platform/edge/answers';
 import { BODY_LIMIT_BYTES } from '@banyan/platform/edge/body';
 import { Callers } from '@banyan/platform/edge/callers';
 import { BODY_MS } from '@banyan/platform/edge/early-body';
-import { elsewhereHook, mountEdge } from '@banyan/platform/edge/edge';
+import { ElsewhereHook, mountEdge } from '@banyan/platform/edge/edge';
 import { Limits } from '@banyan/platform/edge/limits';
 import { mountProbes } from '@banyan/platform/edge/probes';
 import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/edge/service-routes';
@@ -183,6 +183,7 @@ async function createApp(
   elsewhere: Elsewhere | undefined,
   imports: (Type | DynamicModule)[],
 ): Promise<NestFastifyApplication> {
+  const hook = elsewhere && new ElsewhereHook(elsewhere, edgeContracts);
   const options: FastifyServerOptions = {
     trustProxy: settings.TRUSTED_PROXIES.length > 0 ? [...settings.TRUSTED_PROXIES] : false,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -195,15 +196,13 @@ async function createApp(
     // A path that Fastify cannot even read is one that nothing here knows.
     frameworkErrors: (error, request, reply) => {
       const refuse = (reason: unknown) => void answerError(reason, request as never, reply as never, log);
-      if (elsewhere) elsewhere.take(request as never, reply as never, undefined).catch(refuse);
-      else refuse(error);
+      if (!hook) return refuse(error);
+      hook.ask(request as never, reply as never).then((isTaken) => (isTaken ? undefined : refuse(error)), refuse);
     },
   };
   const adapter = new Adapter(options);
-  if (elsewhere) {
-    const ask = elsewhereHook(elsewhere, edgeContracts);
-    adapter.setOnRequestHook((request, reply, done) => void ask(request as never, reply as never).then(() => done(), done));
-  }
+  if (hook)
+    adapter.setOnRequestHook((request, reply, done) => void hook.onRequest(request as never, reply as never).then(() => done(), done));
   const app = await NestFactory.create<NestFastifyApplication>({ module: class Root {}, imports }, adapter, {
     logger: new NestLogger(log),
     bodyParser: false,

@@ -1,5 +1,8 @@
 import { domains } from '@banyan/domains';
 import type { Check } from '@banyan/migration/health/check';
+import { reportQueue } from '@banyan/migration/adoption/unqueued';
+import { checkSameLegacy } from '@banyan/migration/health/same-legacy';
+import { look } from '@banyan/migration/health/look';
 import { checkServers } from '@banyan/migration/health/servers';
 import { type Saved, SavedStore } from '@banyan/migration/proxy/saved.store';
 import type { DomainRoute } from '@banyan/migration/routes/contract';
@@ -40,6 +43,10 @@ interface RelayQueues {
   readonly legacy: AdoptionState;
   /** `fed` by new code. `kept`: what hosts bring to the monolith waits in it as well. `unused`: messages are not at home where it is. */
   readonly own: 'fed' | 'kept' | 'unused';
+  /** Messages of the monolith's memory that are in ours as well; null if that cannot be told, or there are none to tell of. */
+  readonly kept: number | null;
+  /** At most so many of the last 7 days are in its memory only; null likewise. */
+  readonly unqueued: number | null;
 }
 
 interface Status {
@@ -75,9 +82,9 @@ async function statusOf(settings: Settings, host: Database): Promise<Status> {
     health: checks,
     processes: processes.all,
     mismatches,
-    relay_queues: hasMonolith ? { legacy: adoption, own: ownQueue(weights, sight.homes) } : null,
+    relay_queues: hasMonolith ? { legacy: adoption, own: ownQueue(weights, sight.homes), ...(await queueOf(sight, adoption)) } : null,
     saved_acknowledgements: saved,
-    attention: attentionTo(processes, mismatches, routes, checks),
+    attention: attentionTo(processes, mismatches, routes, [...checks, ...checkSameLegacy(sight)]),
     next: nextSteps({ live: processes.live.length, hasMonolith, hasLegacyDatabase, prepared, homes: sight.homes, routes, adoption }),
   };
 }
@@ -136,7 +143,7 @@ function describe({ routes, data_homes, health, processes, relay_queues, saved_a
       health.map(({ what, state, sentence }) => [what, state, sentence]),
     ),
     ...(rows.length > 0 ? [table(processColumns, rows)] : []),
-    ...(relay_queues ? [`${queuesInWords(relay_queues)}\n${savedInWords(saved_acknowledgements)}\n`] : []),
+    ...(relay_queues ? [`${queuesInWords(relay_queues)}\n${inMemoryInWords(relay_queues)}${savedInWords(saved_acknowledgements)}\n`] : []),
     attention.length > 0 ? attention.map((sentence) => `! ${sentence}\n`).join('') : 'All is well.\n',
     ...(next.length > 0 ? [next.map((sentence) => `Next: ${sentence}\n`).join('')] : []),
   ];
@@ -147,6 +154,23 @@ function ownQueue({ remote, local }: RouteWeights, homes: Sight['homes']): Relay
   if (remote + local > 0) return 'fed';
   return (homes.get(domains.message.tableSet) ?? 'none') === 'none' ? 'unused' : 'kept';
 }
+
+/** Two questions to indexes, within the seconds that a look may take. */
+async function queueOf({ settings, homes }: Sight, adoption: AdoptionState): Promise<Pick<RelayQueues, 'kept' | 'unqueued'>> {
+  const url = settings.LEGACY_DATABASE_URL;
+  const unknown = { kept: null, unqueued: null };
+  if (!url || adoption === 'over' || homes.get(domains.message.tableSet) !== 'legacy') return unknown;
+  return look(url, reportQueue).then(
+    ({ kept, unqueued }) => ({ kept, unqueued: unqueued.count }),
+    () => unknown, // a database that does not answer is told among the servers
+  );
+}
+
+const inMemoryInWords = ({ kept, unqueued }: RelayQueues): string =>
+  (kept ? `In the monolith's memory and in ours: ${kept}.\n` : '') +
+  (unqueued
+    ? `In the monolith's memory only: at most ${unqueued}, which are lost from the queue with its process (banyan legacy queue).\n`
+    : '');
 
 function queuesInWords({ legacy, own }: RelayQueues): string {
   if (own === 'unused') return "Relay's queue: the monolith's.";

@@ -1,6 +1,7 @@
 import { type DomainEntry, type DomainName, domainNames, domains, tableSets } from '@banyan/domains';
 import type { DomainRoute } from '../routes/contract';
 import { attention, broken, type Check, ok } from './check';
+import { checkSameLegacy } from './same-legacy';
 import type { Sight } from './sight';
 
 /** What host_db says of routes, and the rule of data homes. */
@@ -12,7 +13,7 @@ export interface State {
 
 /** Where the settings here, the routes and the data homes do not go together. */
 export async function checkContradictions(sight: Sight, state: State): Promise<Check[]> {
-  const found = [...ofRoutes(sight, state), ...(await ofDataHomes(sight, state)), ...ofProcesses(sight, state)];
+  const found = [...ofRoutes(sight, state), ...(await ofDataHomes(sight, state)), ...ofProcesses(sight, state), ...checkSameLegacy(sight)];
   return found.length > 0 ? found : [ok('routes and data homes', 'go together with the settings')];
 }
 

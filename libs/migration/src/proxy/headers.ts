@@ -60,21 +60,22 @@ const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'
 export function answerHeaders(
   { headers, rawHeaders }: IncomingMessage,
   { proto, host }: Forwarded,
-  legacyHost: string,
+  /** The monolith's own, and what the request named: behind a proxy that may be another one than the client's. */
+  hosts: readonly string[],
   /** If its body is another one than the monolith's. */
   bodyBytes?: number,
 ): RawHeaders {
   const kept = without(rawHeaders, [HOP_BY_HOP, namedBy(headers.connection), ...(bodyBytes === undefined ? [] : [LENGTH])]);
   if (bodyBytes !== undefined) kept.push('Content-Length', String(bodyBytes));
   for (let i = 0; i < kept.length; i += 2) {
-    if (kept[i]!.toLowerCase() === 'location') kept[i + 1] = relocated(kept[i + 1]!, { proto, host }, legacyHost);
+    if (kept[i]!.toLowerCase() === 'location') kept[i + 1] = relocated(kept[i + 1]!, { proto, host }, hosts);
   }
   return kept;
 }
 
-function relocated(location: string, { proto, host }: Pick<Forwarded, 'proto' | 'host'>, legacyHost: string): string {
+function relocated(location: string, { proto, host }: Pick<Forwarded, 'proto' | 'host'>, hosts: readonly string[]): string {
   const [, authority, rest] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(location) ?? [];
-  const isOurs = authority !== undefined && [legacyHost, host].some((known) => known.toLowerCase() === authority.toLowerCase());
+  const isOurs = authority !== undefined && [...hosts, host].some((known) => known.toLowerCase() === authority.toLowerCase());
   return isOurs && host !== '' ? `${proto}://${host}${rest}` : location;
 }
 

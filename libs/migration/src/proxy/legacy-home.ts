@@ -1,5 +1,6 @@
 import type { DomainError, Operation } from '@banyan/platform/contract';
 import { ALL, type Routes } from '@banyan/platform/dispatch/routes';
+import { BadRequest } from '@banyan/platform/edge/body';
 import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
 import { upgradeTo } from '@banyan/platform/edge/upgrades';
 import type { TokenVerifier } from '@banyan/platform/edge/token';
@@ -10,6 +11,7 @@ import { NotStored } from './errors';
 import type { Forwarded } from './headers';
 import { CLIENT_GONE, type LegacyProxy } from './legacy-proxy';
 import type { SocketPassages } from './socket-passages';
+import type { SocketPlace } from './socket-places';
 import { subjectOf } from './subject';
 
 export interface LegacyHomeParts {
@@ -28,6 +30,8 @@ export class LegacyHome implements Elsewhere {
   constructor(private readonly parts: LegacyHomeParts) {}
 
   async take(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<boolean> {
+    // RFC 9112, section 3.2. The two servers could take another one of them.
+    if (hostsIn(request.raw.rawHeaders) > 1) throw BadRequest();
     if (operation && !(await this.isLegacy(request, operation))) return false;
     await this.forward(request, reply, operation);
     return true;
@@ -51,7 +55,10 @@ export class LegacyHome implements Elsewhere {
       if (operation && !isPreflight)
         this.parts.metrics.observeCall(operation.name, 'legacy', outcome, (performance.now() - started) / 1000);
     };
+    let place: SocketPlace | undefined;
+    let isJoined = false;
     try {
+      if (upgrade) place = passages.reserve(request.ip, request.raw.url);
       const revise = operation && !isPreflight ? await revisions.of(request, operation) : undefined;
       const status = await proxy.forward({
         request: request.raw,
@@ -59,7 +66,12 @@ export class LegacyHome implements Elsewhere {
         forwarded: forwardedBy(request),
         body: request.earlyBody,
         begin: () => void reply.hijack(),
-        upgraded: upgrade && ((...legacy) => passages.join({ request: request.raw, response: reply.raw, upgrade }, ...legacy)),
+        upgraded:
+          upgrade &&
+          ((...legacy) => {
+            isJoined = true;
+            passages.join({ request: request.raw, response: reply.raw, upgrade, place: place! }, ...legacy);
+          }),
         revise,
       });
       if (status === CLIENT_GONE && !reply.sent) reply.hijack();
@@ -69,9 +81,13 @@ export class LegacyHome implements Elsewhere {
       // As the monolith does for every answer: a page that could not read the error could not show it.
       reply.header('Access-Control-Allow-Origin', '*');
       throw error;
+    } finally {
+      if (!isJoined) place?.release();
     }
   }
 }
+
+const hostsIn = (raw: readonly string[]): number => raw.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length;
 
 /** A trusted proxy is believed (TRUSTED_PROXIES); of what others claim nothing is passed on. */
 export function forwardedBy(request: Pick<FastifyRequest, 'ip' | 'ips' | 'protocol' | 'host'>): Forwarded {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { Origin } from '../../../../test/legacy/origin';
@@ -9,13 +10,16 @@ let origin: Origin;
 let front: Server;
 let proxy: LegacyProxy;
 let revise: Revise | undefined;
+/** Of the client, as it is known. */
+let address = '127.0.0.1';
 /** What became of each exchange: the status that was passed on, or the code of what was thrown. */
 let outcomes: (number | string)[];
 
 beforeAll(async () => {
   origin = await Origin.start();
   front = createServer((request, response) => {
-    const forwarded = { for: '127.0.0.1', proto: 'http', host: request.headers.host! };
+    if (request.url === '/unread') request.socket.write(Buffer.alloc(30_000_000)); // more than fits between the two
+    const forwarded = { for: address, proto: 'http', host: request.headers.host! };
     proxy.forward({ request, response, forwarded, begin: () => undefined, revise }).then(
       (status) => outcomes.push(status),
       (error: { code: string; status: number }) => {
@@ -88,6 +92,50 @@ it('more requests than may wait: 503 at once; those that wait are not disturbed'
   for (const end of finish) end();
   for (const answer of waiting) expect((await answer).body.toString()).toBe('slow');
   expect((await get('/other')).statusLine).toContain('200');
+});
+
+it('of one address no more than its part may wait; others are not disturbed', async () => {
+  use({ inFlight: 10, inFlightOfAddress: 1 });
+  const finish: (() => void)[] = [];
+  origin.on('/slow', (_request, response) => finish.push(() => response.end('slow')));
+  const waiting = get('/slow');
+  await until(async () => finish.length === 1);
+  expect((await get('/other')).statusLine).toContain('503');
+  address = '192.0.2.1';
+  expect((await get('/other')).statusLine).toContain('200');
+  address = '127.0.0.1';
+  finish[0]!();
+  expect((await waiting).body.toString()).toBe('slow');
+  expect((await get('/other')).statusLine).toContain('200');
+});
+
+it('a client that does not read an answer that is all here: its connection and its place are given up after their time', async () => {
+  use({ idleMs: 300 });
+  const socket = await connectTo(url());
+  socket.pause();
+  socket.write('GET /unread HTTP/1.1\r\nHost: h\r\n\r\n');
+  await until(async () => outcomes.length > 0);
+  expect(outcomes).toEqual([499]);
+  const ended = once(socket, 'close');
+  socket.resume();
+  await ended;
+});
+
+it.each([
+  ['switches to a protocol that nobody asked for', 'HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nx'],
+  ['has a status that is none', 'HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n'],
+  ['has control characters in its words', 'HTTP/1.1 200 O\x01K\r\nContent-Length: 0\r\n\r\n'],
+  ['has two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 2\r\n\r\nok'],
+  ['has a length and chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n'],
+])('an answer that %s: 502, and the next one is well', async (_name, bytes) => {
+  use({});
+  for (const isRevised of [false, true]) {
+    revise = isRevised ? async () => undefined : undefined;
+    origin.onRaw('/bad', bytes, (socket) => socket.end());
+    expect((await get('/bad')).statusLine).toBe('HTTP/1.1 502 Bad Gateway');
+    expect((await get('/good')).statusLine).toContain('200');
+  }
+  expect(outcomes).toEqual(['legacy.unreachable', 200, 'legacy.unreachable', 200]);
 });
 
 it('nobody at the address: 502', async () => {

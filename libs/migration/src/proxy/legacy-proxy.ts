@@ -17,6 +17,8 @@ export const LIMITS = {
   keepMs: 2_000,
   /** At a time. A monolith that answers nothing costs so many sockets and no more. */
   inFlight: 1_000,
+  /** Of these, for clients of one address: whoever opens requests and lets them hang does not take all. */
+  inFlightOfAddress: 500,
   /** Of an answer that is looked at before it is passed on. */
   inspectedBytes: 1_048_576,
 };
@@ -50,6 +52,7 @@ export class LegacyProxy {
   private readonly agent: HttpAgent | HttpsAgent;
   private readonly limits: Limits;
   private exchanges = 0;
+  private readonly byAddress = new Map<string, number>();
 
   constructor(url: string, limits: Partial<Limits> = {}) {
     this.url = new URL(url);
@@ -60,8 +63,11 @@ export class LegacyProxy {
 
   /** Resolves with the status when the answer is written, or its connection is gone. @throws LegacyBusy, LegacyUnreachable, LegacySilent, and what `revise` throws */
   async forward(exchange: Exchange): Promise<number> {
-    if (this.exchanges >= this.limits.inFlight) throw LegacyBusy();
+    const address = exchange.forwarded.for;
+    const ofAddress = this.byAddress.get(address) ?? 0;
+    if (this.exchanges >= this.limits.inFlight || ofAddress >= this.limits.inFlightOfAddress) throw LegacyBusy();
     this.exchanges++;
+    this.byAddress.set(address, ofAddress + 1);
     try {
       return await this.attempt(exchange, exchange.upgraded ? false : this.agent).catch((error: unknown) => {
         if (error instanceof ConnectionWasClosed) return this.attempt(exchange, false);
@@ -69,6 +75,9 @@ export class LegacyProxy {
       });
     } finally {
       this.exchanges--;
+      const left = this.byAddress.get(address)! - 1;
+      if (left > 0) this.byAddress.set(address, left);
+      else this.byAddress.delete(address);
     }
   }
 
@@ -102,7 +111,9 @@ export class LegacyProxy {
         }),
         agent,
       );
-      const still = new Stillness((reason) => upstream.destroy(reason));
+      let arriving: IncomingMessage | undefined;
+      // When the whole answer is here, it is the client who does not take it.
+      const still = new Stillness((reason) => (arriving?.complete ? response.destroy() : upstream.destroy(reason)));
       const done = (settle: () => void) => {
         still.end();
         response.off('close', clientGone);
@@ -110,6 +121,7 @@ export class LegacyProxy {
         settle();
       };
       const clientGone = () => {
+        if (response.writableFinished) return; // he has all of it; how the exchange ended is on its way
         upstream.destroy();
         done(() => resolve(CLIENT_GONE));
       };
@@ -124,12 +136,13 @@ export class LegacyProxy {
         upstream.once('close', () => socket.off('drain', still.moved));
       });
       upstream.once('finish', () => still.within(this.limits.answerMs, LegacySilent));
-      upstream.once('error', (error) => {
+      upstream.on('error', (error) => {
         if (!response.headersSent) return done(() => reject(failure(error, upstream, !hasBody && REPEATABLE.has(request.method!))));
         response.destroy();
         done(() => resolve(response.statusCode));
       });
       upstream.once('response', (answer) => {
+        arriving = answer;
         still.within(this.limits.idleMs, LegacySilent);
         this.answer(exchange, answer, still).then(
           (status) => done(() => resolve(status)),
@@ -140,7 +153,10 @@ export class LegacyProxy {
         );
       });
       upstream.once('upgrade', (answer, socket, head) => {
-        if (!upgraded) return upstream.destroy(new Error('an upgrade that nobody asked for'));
+        if (!upgraded) {
+          socket.on('error', () => undefined).destroy();
+          return done(() => reject(because(LegacyUnreachable(), new Error('an upgrade that nobody asked for'))));
+        }
         begin();
         upgraded(answer, socket, head);
         done(() => resolve(answer.statusCode!));
@@ -161,12 +177,23 @@ export class LegacyProxy {
     upstream.destroy();
   }
 
-  private async answer({ response, forwarded, begin, revise }: Exchange, answer: IncomingMessage, still: Stillness): Promise<number> {
+  private async answer(
+    { request, response, forwarded, begin, revise }: Exchange,
+    answer: IncomingMessage,
+    still: Stillness,
+  ): Promise<number> {
     const status = answer.statusCode!;
+    const hosts = [this.url.host, request.headers.host ?? ''];
     const start = (bodyBytes?: number) => {
+      try {
+        response.sendDate = false;
+        response.writeHead(status, answer.statusMessage, answerHeaders(answer, forwarded, hosts, bodyBytes));
+      } catch (error) {
+        // Node reads more than it writes: a status below 100, control characters in its words. Nothing is written yet.
+        Object.assign(response, { statusCode: 502, statusMessage: '', sendDate: true });
+        throw because(LegacyUnreachable(), error);
+      }
       begin();
-      response.sendDate = false;
-      response.writeHead(status, answer.statusMessage, answerHeaders(answer, forwarded, this.url.host, bodyBytes));
     };
     if (revise) {
       const whole = await this.collect(answer, still);

@@ -3,8 +3,12 @@ import { closeFrame, FrameCursor, textFrame } from './frames';
 
 /** What a client that reads slowly may leave unread of what was put in for him. */
 const MAX_WAITING_BYTES = 4_194_304;
+/** A client that does not read the last word is not waited for. */
+const GOODBYE_MS = 2_000;
 /** After the monolith's end has gone, what it sent last may still be read for so long. */
 const LAST_READING_MS = 30_000;
+/** Whoever takes nothing of what waits for him for so long is gone, or means harm. What he has not read waits in his queue. */
+const STALLED_MS = 60_000;
 /** RFC 6455, section 7.4, and its registry: the server restarts, come again. */
 const SERVICE_RESTART = 1012;
 
@@ -17,6 +21,9 @@ export class Passage {
   private waiting: Buffer[] = [];
   private waitingBytes = 0;
   private hasEnded = false;
+  /** Pieces that the kernel has not taken, and since when it has taken none. */
+  private unwritten = 0;
+  private stillSince = 0;
 
   constructor(
     private readonly client: Duplex,
@@ -53,9 +60,9 @@ export class Passage {
   send(text: string): boolean {
     if (this.hasEnded || this.cursor.isClosing || this.client.destroyed || this.client.writableEnded) return false;
     const frame = textFrame(text);
-    if (this.client.writableLength + this.waitingBytes + frame.length > MAX_WAITING_BYTES) return false;
+    if (this.unreadBytes + frame.length > MAX_WAITING_BYTES) return false;
     if (this.cursor.isBetweenMessages) {
-      this.client.write(frame);
+      this.write(frame);
     } else {
       this.waiting.push(frame);
       this.waitingBytes += frame.length;
@@ -63,11 +70,26 @@ export class Passage {
     return true;
   }
 
+  /** What is kept for the client in this process. */
+  get unreadBytes(): number {
+    return this.client.writableLength + this.waitingBytes;
+  }
+
+  /** @param now of `performance.now()` */
+  isStalled(now: number): boolean {
+    return this.unwritten > 0 && now - this.stillSince > STALLED_MS;
+  }
+
+  cut(): void {
+    this.client.destroy();
+  }
+
   /** This host goes: the client comes again elsewhere. */
   end(): void {
     if (!this.hasEnded && this.cursor.isBetweenMessages) this.client.write(closeFrame(SERVICE_RESTART));
     this.hasEnded = true;
     this.client.end(() => this.client.destroy());
+    setTimeout(() => this.client.destroy(), GOODBYE_MS).unref();
     this.legacy.destroy();
   }
 
@@ -77,20 +99,28 @@ export class Passage {
     while (at < piece.length) {
       const next = this.cursor.follow(piece, at);
       if (this.waiting.length > 0 && this.cursor.isBetweenMessages) {
-        hasRoom = this.client.write(Buffer.concat([piece.subarray(at, next), ...this.waiting]));
+        hasRoom = this.write(Buffer.concat([piece.subarray(at, next), ...this.waiting]));
         this.waiting = [];
         this.waitingBytes = 0;
         at = next;
       } else if (this.waiting.length > 0 || next === piece.length) {
-        hasRoom = this.client.write(piece.subarray(at, next));
+        hasRoom = this.write(piece.subarray(at, next));
         at = next;
       } else {
         // Nothing waits: the rest goes in one piece, followed to its end.
         for (let from = next; from < piece.length;) from = this.cursor.follow(piece, from);
-        hasRoom = this.client.write(piece.subarray(at));
+        hasRoom = this.write(piece.subarray(at));
         at = piece.length;
       }
     }
     return hasRoom;
+  }
+
+  private write(piece: Buffer): boolean {
+    if (this.unwritten++ === 0) this.stillSince = performance.now();
+    return this.client.write(piece, () => {
+      this.unwritten--;
+      this.stillSince = performance.now();
+    });
   }
 }

@@ -54,9 +54,9 @@ function revisedJson(revise: (body: unknown) => Promise<unknown>): Revise {
   };
 }
 
-/** One that is larger than we would take goes to the monolith unread. */
+/** One that says that it is larger than we would take goes to the monolith unread. @throws BodyTooLarge for one that does not say it, and is */
 async function draftIn(request: FastifyRequest): Promise<unknown> {
-  const isSmall = Number(request.headers['content-length']) <= BODY_LIMIT_BYTES;
+  const isSmall = Number(request.headers['content-length'] ?? 0) <= BODY_LIMIT_BYTES;
   return isSmall ? parsed(await readEarly(request)) : undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { address, anyText, oneOf, origin, origins, proxies, wholeNumber } from './readers';
 import { rateLimits, usualRateLimits } from './rate-limits';
+import { socketLimits, usualSocketLimits } from './socket-limits';
 import { routes, routesTo, serve } from './routes';
 import { signingSecret } from './signing-secret';
 
@@ -127,6 +128,12 @@ export const settingsTable = {
     schema: rateLimits,
     default: usualRateLimits,
     example: 'login=10/1m',
+  },
+  SOCKET_LIMITS: {
+    meaning: 'Sockets that may be open in one host: of everybody, per address, per user.',
+    schema: socketLimits,
+    default: usualSocketLimits,
+    example: 'address=20000',
   },
   ROUTES: {
     meaning: 'Where each domain is served at first, in shares of remote, local and legacy.',

@@ -320,6 +320,19 @@ describe('a call to other processes', () => {
     expect(copy.calls).toEqual([]);
   });
 
+  it('of a domain that is wholly at legacy: whoever has it, since the route says nothing about new code', async () => {
+    const [workers, hosts] = [instances({ w: async () => 'worker' }), instances({ h: async () => 'host' })];
+    const none = instances({});
+    const of = (host: { carrier: Carrier }, weights: { remote: number; local: number; legacy: number }) => {
+      const remote = { to: (kind: 'worker' | 'host') => (kind === 'worker' ? workers : host).carrier };
+      return new Dispatcher(new Routes({ work: weights }), { local: here(), remote, serves: () => false }, new Metrics());
+    };
+    const atLegacy = { remote: 0, local: 0, legacy: ALL };
+    await expect(of(hosts, atLegacy).callFromEdge(no, {}, edge)).resolves.toBe('host');
+    await expect(of(none, atLegacy).callFromEdge(no, {}, edge)).resolves.toBe('worker');
+    await expect(of(none, { remote: 0, local: 1, legacy: ALL - 1 }).callFromEdge(no, {}, edge)).rejects.toMatchObject({ status: 503 });
+  });
+
   it('waits a little for an instance when there is none', async () => {
     let round = 0;
     const carrier: Carrier = {

@@ -5,7 +5,7 @@ import { childOf, newTrace } from '../telemetry/trace';
 import { ANSWER_GRACE_MS, type Attempt, type Carrier, type RemoteCarrier } from './carrier';
 import { currentContext, MAX_DEPTH } from './context';
 import { AttemptTimedOut, type Executed, executedBy, isNotServed, mayRepeat, NobodyLeft, toAnswer, Unserved } from './outcome';
-import type { Routes } from './routes';
+import { ALL, type Routes } from './routes';
 
 /** Pauses before the second and third round: a restarted database or worker is back by then, an absent one is not waited for. */
 const PAUSES_MS = [100, 400];
@@ -137,12 +137,17 @@ export class Dispatcher {
 
   /**
    * The home that the route gives, then what stands in for it. A process without the domain finds a local home at a host; workers
-   * are no stand-in for that, since the route says that they shall not serve this.
+   * are no stand-in for that, since the route says that they shall not serve this; it does not while all of it is at legacy.
    */
   private placesFor(operation: Operation, context: CallContext<Actor>, subject: string | undefined): Place[] {
     const copy = this.serves(operation.domain) ? this.here : this.hosts;
     const home = this.homeFor(operation.domain, context, subject);
-    return [...(home === 'remote' && this.workers ? [this.workers] : []), ...(copy ? [copy] : [])];
+    const { legacy } = this.routes.weights(operation.domain);
+    return [
+      ...(home === 'remote' && this.workers ? [this.workers] : []),
+      ...(copy ? [copy] : []),
+      ...(legacy === ALL && this.workers ? [this.workers] : []),
+    ];
   }
 
   /** What a client asks is divided as the weights say; whatever is left to the new code by a legacy share, as if there were none. */

@@ -13,7 +13,7 @@ import type { Callers } from './callers';
 import { allowEarlyBodies, BODY_MS, limitBody } from './early-body';
 import type { Elsewhere } from './elsewhere';
 import type { Limits } from './limits';
-import { KnownPaths, type Route, routesOf } from './paths';
+import { decodedPath, KnownPaths, type Route, routesOf } from './paths';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -84,21 +84,38 @@ export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
 }
 
 /**
- * The hook that asks whoever may answer elsewhere: for every request that a contract names, and for every one that nothing here
- * knows. It belongs before all others: limits and CORS of this server are none of that one's business.
+ * Asks whoever may answer elsewhere: for every request that a contract names, and for every one that nothing here knows. It belongs
+ * before all other hooks: limits and CORS of this server are none of that one's business.
  */
-export function elsewhereHook(elsewhere: Elsewhere, contracts: readonly Contract[]) {
-  const known = new KnownPaths(routesOf(contracts).map(toKnown));
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+export class ElsewhereHook {
+  private readonly known: KnownPaths;
+
+  constructor(
+    private readonly elsewhere: Elsewhere,
+    contracts: readonly Contract[],
+  ) {
+    this.known = new KnownPaths(routesOf(contracts).map(toKnown));
+  }
+
+  async onRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     request.trace = traceOf(request);
     const { operation } = request.routeOptions.config;
     const isPreflight = request.method === 'OPTIONS' && !OWN_PATHS.includes(pathOf(request));
-    if (operation || request.is404 || isPreflight) {
-      const asked = isPreflight ? known.operation(pathOf(request), String(request.headers['access-control-request-method'])) : operation;
-      if (await elsewhere.take(request, reply, asked)) return;
-    }
+    if ((operation || request.is404 || isPreflight) && (await this.ask(request, reply, isPreflight ? undefined : operation))) return;
     limitBody(request.raw, BODY_MS);
-  };
+  }
+
+  /**
+   * Also for a request whose path the router cannot read or does not know: elsewhere it may be that of an operation all the same, and
+   * must not be a way around its route.
+   *
+   * @returns whether it was taken
+   */
+  ask(request: FastifyRequest, reply: FastifyReply, operation?: Operation): Promise<boolean> {
+    const { method, url, headers } = request;
+    const asked = method === 'OPTIONS' ? String(headers['access-control-request-method']) : method;
+    return this.elsewhere.take(request, reply, operation ?? this.known.operation(decodedPath(url), asked));
+  }
 }
 
 function traceOf({ headers: { traceparent } }: FastifyRequest): Trace | undefined {

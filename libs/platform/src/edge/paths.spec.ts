@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { contract, del, get, type HttpBinding, query } from '../contract';
-import { KnownPaths, routesOf } from './paths';
+import { decodedPath, KnownPaths, routesOf } from './paths';
 
 const input = z.object({ id: z.string(), other: z.string() });
 const at = (...http: HttpBinding[]) => query({ summary: 'x', access: 'user', http, input, output: z.object({}) });
@@ -47,3 +47,14 @@ describe('known paths', () => {
     expect(known.otherForm('/')).toBeUndefined();
   });
 });
+
+it.each([
+  ['/api/v1/users/x?y#z', '/api/v1/users/x'],
+  ['/api/v1%2Fusers%2fx', '/api/v1/users/x'],
+  ['/%61pi/v1/users/%C3%A4', '/api/v1/users/ä'],
+  ['/%2561/%zz/%', '/%61/%zz/%'],
+  ['HTTP://host:80/api/v1/users/x', '/api/v1/users/x'],
+  ['x-y://host/a%2Fb#c?d', '/a/b'],
+  ['http://host', ''],
+  ['//a', '//a'],
+])('decoded once, %s is the path %s', (target, path) => expect(decodedPath(target)).toBe(path));

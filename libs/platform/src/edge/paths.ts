@@ -55,3 +55,12 @@ export class KnownPaths {
     return other !== '' && this.methods(other).length > 0 ? other : undefined;
   }
 }
+
+/**
+ * The path of a request target as servers read it that decode everything before they look for a route: `%2F` is a slash to them, and
+ * what stands before the path in an absolute target is nothing.
+ */
+export function decodedPath(target: string): string {
+  const [path = ''] = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
+  return path.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString());
+}

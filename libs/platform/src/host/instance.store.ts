@@ -15,6 +15,10 @@ export interface Advertisement {
   readonly url: string;
   /** What it serves. */
   readonly domains: readonly string[];
+  /** The monolith that it was given; none if it was given none. */
+  readonly legacy_url?: string | null;
+  /** Likewise the database: server and name. */
+  readonly legacy_database?: string | null;
 }
 
 /** A contract as it is kept: long, and the same for every process of a build. */
@@ -88,9 +92,9 @@ export class InstanceStore {
       }
       await tx.query(sql`
         INSERT INTO banyan_host.instances (id, kind, queue, build, url, domains, contracts, draining, route_version,
-          data_home_version, traffic)
+          data_home_version, traffic, legacy_url, legacy_database)
         VALUES (${self.id}, ${self.kind}, ${self.queue}, ${self.build}, ${self.url}, ${self.domains}, ${hashes}, ${state.draining},
-                ${state.routeVersion}, ${state.dataHomeVersion}, '{}')
+                ${state.routeVersion}, ${state.dataHomeVersion}, '{}', ${self.legacy_url ?? null}, ${self.legacy_database ?? null})
         ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp(), draining = excluded.draining`);
       await tx.query(sql`SELECT pg_notify('banyan_host_changes', '')`);
     }, this.soon(5));
@@ -145,7 +149,7 @@ export class InstanceStore {
   /** The eldest first. */
   report(): Promise<InstanceReport[]> {
     return this.database.query<InstanceReport>(sql`
-      SELECT id, kind, queue, build, url, domains, contracts, draining, heartbeat_at, route_version, data_home_version, traffic,
+      SELECT id, kind, queue, build, url, domains, contracts, draining, heartbeat_at, route_version, data_home_version, traffic, legacy_url, legacy_database,
              started_at, extract(epoch FROM clock_timestamp() - started_at)::float8 AS up_seconds,
              extract(epoch FROM clock_timestamp() - heartbeat_at)::float8 AS silent_seconds,
              heartbeat_at > clock_timestamp() - ${this.liveMs} * interval '1 millisecond' AS is_live

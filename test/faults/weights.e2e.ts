@@ -35,10 +35,10 @@ beforeEach(() => {
 
 afterEach(() => deployment?.remove());
 
-/** Moves all of these, one right after the other. @returns the version of the last move */
-async function moveTo(domains: readonly DomainName[], ours: number): Promise<number> {
+/** Moves all of these, one right after the other; `remote` is the part of ours that services do. @returns the version of the last move */
+async function moveTo(domains: readonly DomainName[], ours: number, remote = 0): Promise<number> {
   let version = 0;
-  for (const domain of domains) version = await deployment!.route(domain, { legacy: 1 - ours });
+  for (const domain of domains) version = await deployment!.route(domain, { legacy: 1 - ours, remote: ours * remote });
   return version;
 }
 
@@ -57,36 +57,48 @@ async function failedCases(): Promise<{ failed: string[]; strayed: number }> {
   return { failed, strayed: (await askedOfLegacy()) - before };
 }
 
+/** A load while these move along the way, and its verdict. */
+async function playWay(tours: readonly (readonly DomainName[])[], remote = 0): Promise<void> {
+  const [baseUrl, ...otherUrls] = deployment!.hosts.map(({ url }) => url) as [string, ...string[]];
+  const load = await Load.prepare({
+    baseUrl,
+    otherUrls,
+    users: USERS,
+    conversations: Math.ceil(1.6 * USERS),
+    steps: Infinity,
+    pauseMs: PAUSE_MS,
+    monolith: 'steady',
+  });
+  load.start();
+  try {
+    await load.further(STEPS);
+    for (const domains of tours) {
+      for (const ours of WAY) {
+        await moveTo(domains, ours, remote);
+        await load.further(STEPS);
+      }
+    }
+  } finally {
+    load.stop();
+  }
+  const violations = await load.finish(() => eventsSettled((name) => deployment!.databaseUrl(name)));
+  const after = { load, violations };
+  expect(verdict(after)).toEqual(clean(after));
+  expect({ run: load.toString(), unserved: load.tally.unserved }).toEqual({ run: load.toString(), unserved: 0 });
+  expect(await askedOfLegacy()).toBeGreaterThan(0);
+}
+
 describe.each(variants)('on a legacy database (%s), under load', (variant) => {
   it('users go to new code and back, and nobody notices; at the end all of it is there', async () => {
     deployment = await Deployment.start({ hosts: HOSTS, legacy: { variant } });
-    const [baseUrl, ...otherUrls] = deployment.hosts.map(({ url }) => url) as [string, ...string[]];
-    const load = await Load.prepare({
-      baseUrl,
-      otherUrls,
-      users: USERS,
-      conversations: Math.ceil(1.6 * USERS),
-      steps: Infinity,
-      pauseMs: PAUSE_MS,
-      monolith: 'steady',
-    });
-    load.start();
-    try {
-      await load.further(STEPS);
-      for (const domains of TOURS[variant]) {
-        for (const ours of WAY) {
-          await moveTo(domains, ours);
-          await load.further(STEPS);
-        }
-      }
-    } finally {
-      load.stop();
-    }
-    const violations = await load.finish(() => eventsSettled((name) => deployment!.databaseUrl(name)));
-    const after = { load, violations };
-    expect(verdict(after)).toEqual(clean(after));
-    expect({ run: load.toString(), unserved: load.tally.unserved }).toEqual({ run: load.toString(), unserved: 0 });
-    expect(await askedOfLegacy()).toBeGreaterThan(0);
+    await playWay(TOURS[variant]);
     expect(await failedCases()).toEqual({ failed: [], strayed: 0 });
+  });
+
+  it('they go to services, to hosts and to the monolith at the same time', async () => {
+    const workers = Object.fromEntries(DOMAINS.map((domain) => [domain, 1]));
+    deployment = await Deployment.start({ hosts: HOSTS, workers, legacy: { variant } });
+    await playWay([DOMAINS], 0.5);
+    expect((await deployment.attempts('relay')).remote).toBeGreaterThan(0);
   });
 });

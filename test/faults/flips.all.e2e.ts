@@ -2,9 +2,8 @@ import { domainNames, type DomainName } from '@banyan/domains';
 import { Deployment } from '../support/deployment';
 import { Load } from './load';
 import { Random } from './random';
-import { clean, verdict } from './scene';
+import { aftermathOf, clean, verdict } from './scene';
 import type { ServerProcess } from '../support/server-process';
-import { eventsSettled } from './settled';
 
 jest.setTimeout(600_000);
 
@@ -48,8 +47,7 @@ async function underLoad(faults: (load: Load, random: Random) => Promise<void>) 
   } finally {
     load.stop();
   }
-  const violations = await load.finish(() => eventsSettled((name) => deployment!.databaseUrl(name)));
-  return { load, violations };
+  return aftermathOf(load, (name) => deployment!.databaseUrl(name));
 }
 
 function shuffled<T>(items: readonly T[], random: Random): T[] {

@@ -28,6 +28,11 @@ export async function play({ server, databaseUrl, fault, ...options }: SceneOpti
   return { load, violations };
 }
 
+/** Waits for the end of a load and of its events, which are in these databases. */
+export async function aftermathOf(load: Load, databases: Parameters<typeof eventsSettled>[0]): Promise<Aftermath> {
+  return { load, violations: await load.finish(() => eventsSettled(databases)) };
+}
+
 /** What every scene must end with; as one value, so that a failure shows the seed and everything that was told. */
 export function verdict({ load, violations }: Aftermath) {
   return { run: load.toString(), complaints: load.tally.complaints, violations };

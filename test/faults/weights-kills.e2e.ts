@@ -5,8 +5,7 @@ import type { ServerProcess } from '../support/server-process';
 import { until } from '../support/until';
 import { Load } from './load';
 import { Random } from './random';
-import { clean, verdict } from './scene';
-import { eventsSettled } from './settled';
+import { aftermathOf, clean, verdict } from './scene';
 
 jest.setTimeout(600_000);
 
@@ -95,8 +94,7 @@ describe('while weights move, under load', () => {
     } finally {
       load.stop();
     }
-    const violations = await load.finish(() => eventsSettled((name) => deployment!.databaseUrl(name)));
-    const after = { load, violations };
+    const after = await aftermathOf(load, (name) => deployment!.databaseUrl(name));
     expect(verdict(after)).toEqual(clean(after));
     expect(load.tally.unserved).toBeGreaterThan(0);
   });

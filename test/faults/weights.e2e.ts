@@ -4,8 +4,7 @@ import { playCases } from '../legacy/play-cases';
 import { servedCases } from '../legacy/sections';
 import { Deployment } from '../support/deployment';
 import { Load } from './load';
-import { clean, verdict } from './scene';
-import { eventsSettled } from './settled';
+import { aftermathOf, clean, verdict } from './scene';
 
 jest.setTimeout(600_000);
 
@@ -81,8 +80,7 @@ async function playWay(tours: readonly (readonly DomainName[])[], remote = 0): P
   } finally {
     load.stop();
   }
-  const violations = await load.finish(() => eventsSettled((name) => deployment!.databaseUrl(name)));
-  const after = { load, violations };
+  const after = await aftermathOf(load, (name) => deployment!.databaseUrl(name));
   expect(verdict(after)).toEqual(clean(after));
   expect({ run: load.toString(), unserved: load.tally.unserved }).toEqual({ run: load.toString(), unserved: 0 });
   expect(await askedOfLegacy()).toBeGreaterThan(0);

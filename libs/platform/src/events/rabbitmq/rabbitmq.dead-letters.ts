@@ -32,9 +32,9 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
 
   /** The oldest first. Nothing is changed. @throws BrokerUnavailable */
   list(limit = 100): Promise<DeadLetter[]> {
-    return this.alone(async (channel) => {
+    return this.alone(async (_channel, next) => {
       const letters: DeadLetter[] = [];
-      for (let message = await this.next(channel); message !== undefined; message = await this.next(channel)) {
+      for (let message = await next(); message !== undefined; message = await next()) {
         letters.push(this.read(message));
         if (letters.length === limit) break;
       }
@@ -48,17 +48,17 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
    * @throws BrokerUnavailable: then some may have been replayed
    */
   replay(eventId: string | 'all'): Promise<number> {
-    return this.alone(async (channel) => {
+    return this.alone(async (channel, next, ack) => {
       let replayed = 0;
       // Those that are there now: one that fails again at once must not go round and round.
       const { messageCount } = await within(this.timeoutMs, channel.checkQueue(this.topology.deadQueue));
       for (let seen = 0; seen < messageCount; seen++) {
-        const message = await this.next(channel);
+        const message = await next();
         if (message === undefined) break;
         const letter = this.read(message);
         if (eventId !== 'all' && letter.event_id !== eventId) continue;
         await this.redelivery.now({ ...undeliveredMessage(message, letter.subscription), attempts: 0 });
-        channel.ack(message);
+        ack(message);
         replayed++;
       }
       return replayed;
@@ -70,10 +70,24 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
   }
 
   /** On a channel of its own, whose end gives back what was not acknowledged. */
-  private async alone<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+  private async alone<T>(
+    work: (channel: Channel, next: () => Promise<GetMessage | undefined>, ack: (message: GetMessage) => void) => Promise<T>,
+  ): Promise<T> {
     const channel = await this.takeTurn();
+    let held = 0;
+    const next = async () => {
+      const message = (await within(this.timeoutMs, channel.get(this.topology.deadQueue))) || undefined;
+      if (message) held++;
+      return message;
+    };
+    const ack = (message: GetMessage) => {
+      channel.ack(message);
+      held--;
+    };
     try {
-      return await work(channel);
+      const result = await work(channel, next, ack);
+      if (held > 0) await this.giveBack(channel, held);
+      return result;
     } finally {
       await within(this.timeoutMs, channel.close()).catch(() => undefined);
     }
@@ -110,8 +124,14 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
     }
   }
 
-  private async next(channel: Channel): Promise<GetMessage | undefined> {
-    return (await within(this.timeoutMs, channel.get(this.topology.deadQueue))) || undefined;
+  /** The turn may end before the queue has them back, and whoever is next would find it empty. */
+  private async giveBack(channel: Channel, held: number): Promise<void> {
+    const until = performance.now() + this.timeoutMs;
+    channel.nackAll(true);
+    while ((await within(this.timeoutMs, channel.checkQueue(this.topology.deadQueue))).messageCount < held) {
+      if (performance.now() > until) return;
+      await sleep(10);
+    }
   }
 
   private read(message: GetMessage): DeadLetter {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { type House, startHouse } from '../../../test/support/house';
+import { until } from '../../../test/support/until';
 import { groupContract, post } from './contract';
 
 describe.each(dataHomes)('groups, through their contract, in $name', ({ open }) => {
@@ -246,6 +247,30 @@ describe.each(dataHomes)('groups, through their contract, in $name', ({ open }) 
       behind.map(async ({ payload }) => (await system().posted({ message_id: payload.message_id! })).message!),
     );
     expect(late.filter(({ encrypted_content }) => seen.includes(encrypted_content))).toEqual([]);
+  });
+
+  it('accept a message before a removal or not at all, never beside it', async () => {
+    const group_id = await makeGroup();
+    const gate = await home.client('group');
+    const waiting = async () =>
+      Number(
+        (
+          await home.admin<{ n: string }>(
+            `SELECT count(*) AS n FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT granted AND datname = current_database()`,
+          )
+        )[0]!.n,
+      );
+    // The message stops at its table, when it has been found good; the removal begins then.
+    await gate.query(`SET ROLE NONE; BEGIN; LOCK TABLE ${legacyTable('group_messages')} IN SHARE MODE`);
+    const said = say(bob!, group_id, 'last words');
+    await until(async () => (await waiting()) === 1);
+    const removed = as(alice!).removeMember({ group_id, user_id: bob! });
+    const winner = Promise.race([removed.then(() => 'removed'), until(async () => (await waiting()) === 2).then(() => 'waits')]);
+    expect(await winner).toBe('waits');
+    await gate.query('COMMIT');
+    await Promise.all([said, removed]);
+    expect((await events()).slice(-2)).toEqual(['group.message', 'group.member.removed']);
+    await expect(say(bob!, group_id, 'more')).rejects.toMatchObject({ code: 'group.not_a_member' });
   });
 
   it('hold a removal back while a message is being accepted, and refuse the next one', async () => {

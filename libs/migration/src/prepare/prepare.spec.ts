@@ -9,6 +9,14 @@ import { LegacyBusy, prepareLegacy, removeLegacy } from './prepare';
 
 const indexNames = [
   'banyan_contacts_contact',
+  'banyan_group_members_added_by',
+  'banyan_group_members_pair',
+  'banyan_group_members_user',
+  'banyan_group_messages_history',
+  'banyan_group_messages_sender',
+  'banyan_group_read_receipts_pair',
+  'banyan_group_read_receipts_user',
+  'banyan_groups_admin',
   'banyan_invitations_inviter',
   'banyan_invitations_invitee',
   'banyan_messages_conversation',

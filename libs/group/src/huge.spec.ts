@@ -64,21 +64,6 @@ describe.each(dataHomes)('a group of ten thousand in $name', ({ open }) => {
     const { message_id } = await house.as(last!, groupContract).send({ group_id: group_id!, encrypted_content: 'hello' });
     await member.markRead({ group_id: group_id!, message_ids: [message_id] });
     await expect(member.addMember({ group_id: group_id!, user_id: await home.addUser() })).rejects.toMatchObject({ code: 'group.full' });
-    if (process.env['SHOW_TIMES']) {
-      const lines: string[] = [];
-      for (const [name, work] of [
-        ['send', () => house.as(last!, groupContract).send({ group_id: group_id!, encrypted_content: 'x' })],
-        ['history', () => member.history({ group_id: group_id! })],
-        ['list', () => member.list({})],
-        ['members', () => house.as('system', groupContract).members({ group_id: group_id! })],
-        ['memberList', () => member.memberList({ group_id: group_id! })],
-      ] as const) {
-        const start = performance.now();
-        for (let n = 0; n < 20; n++) await work();
-        lines.push(`${name} ${((performance.now() - start) / 20).toFixed(1)} ms`);
-      }
-      process.stderr.write(`${home.isLegacy ? 'legacy' : 'own'}: ${lines.join(', ')}\n`);
-    }
     await member.remove({ group_id: group_id! });
     const [announced] = await home.admin<{ n: number }>(
       `SELECT json_array_length(payload -> 'member_ids') AS n FROM banyan_group.outbox WHERE name = 'group.deleted'`,

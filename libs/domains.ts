@@ -20,13 +20,14 @@ export interface DomainEntry {
 export const domains = {
   auth: {
     owns: 'accounts, sessions',
-    calls: ['user', 'message', 'notification', 'websocket'],
+    calls: ['user', 'message', 'group', 'notification', 'websocket'],
     database: 'auth_db',
     schema: 'banyan_auth',
     tableSet: 'identity',
   },
   user: { owns: 'profiles, public keys', calls: [], database: 'user_db', schema: 'banyan_user', tableSet: 'social' },
   message: { owns: 'messages, deliveries', calls: ['user'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
+  group: { owns: 'groups, members', calls: ['user'], database: 'group_db', schema: 'banyan_group', tableSet: 'groups' },
   relay: { owns: 'index of the queue', calls: ['user', 'message', 'websocket'] },
   notification: {
     owns: 'mail, templates',

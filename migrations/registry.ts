@@ -4,6 +4,10 @@ import { Platform1763800000000 as AuthPlatform } from './auth/side/1763800000000
 import { Published1763800002000 as AuthPublished } from './auth/side/1763800002000-published';
 import { Sessions1763800010000 } from './auth/side/1763800010000-sessions';
 import { Accounts1763800000000 } from './auth/tables/1763800000000-accounts';
+import { Platform1763800000000 as GroupPlatform } from './group/side/1763800000000-platform';
+import { Published1763800002000 as GroupPublished } from './group/side/1763800002000-published';
+import { GroupState1763800020000 } from './group/side/1763800020000-group-state';
+import { Groups1763800020000 } from './group/tables/1763800020000-groups';
 import { RoutesAndInstances1763800000000 } from './host/side/1763800000000-routes-and-instances';
 import { DataHomes1763800003000 } from './host/side/1763800003000-data-homes';
 import { LegacyOfInstances1763800008000 } from './host/side/1763800008000-legacy-of-instances';
@@ -38,6 +42,7 @@ export const migrations: Partial<
     tables: [Messages1763800000000, MessagesOfOne1763800010000],
     side: [MessagePlatform, Deliveries1763800001000, MessagePublished, Adopted1763800006000, RemovedUsers1763800010000],
   },
+  group: { tables: [Groups1763800020000], side: [GroupPlatform, GroupPublished, GroupState1763800020000] },
   notification: { tables: [], side: [NotificationPlatform, NotificationPublished, Notifications1763800010000] },
   host: {
     tables: [],

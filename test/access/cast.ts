@@ -97,6 +97,20 @@ export class Cast {
     return found[0]!.id;
   }
 
+  /** The id of a new group of the owner's, in which the friend is too. */
+  async group(): Promise<string> {
+    const { body } = await this.owner.post('/groups/create?name=theirs').expect(200);
+    await this.owner.post(`/groups/add-member/${body.group_id}?user_id=${this.friend.id}`).expect(200);
+    return body.group_id as string;
+  }
+
+  /** A message of the friend's in a new group of the owner's. */
+  async groupMessage(): Promise<{ group_id: string; message_id: string }> {
+    const group_id = await this.group();
+    const { body } = await this.friend.post(`/groups/${group_id}/messages`, { encrypted_content: 'words' }).expect(200);
+    return { group_id, message_id: body.message_id as string };
+  }
+
   /** What another sign-in of the owner answers. */
   async signedIn(): Promise<{ session_id: string; refresh_token: string }> {
     const { email, password } = this.owner;

@@ -33,6 +33,9 @@ const byAdmin = async (cast: Cast) => ({ admin_id: cast.get('admin')!.id, user_i
 const tokenOf = (invitationId: string) => new InvitationTokens(TEST_SECRET).of(invitationId);
 const template = () => ({ kind: 'invitation' });
 
+const theirGroup = async (cast: Cast) => ({ group_id: await cast.group() });
+const theirMember = async (cast: Cast) => ({ group_id: await cast.group(), user_id: cast.friend.id });
+
 /**
  * One row for each operation. Of one for users or admins it says what those get; who is nobody, or not an admin, is refused everywhere in the
  * same words, which the test knows.
@@ -68,6 +71,7 @@ export const rows: Readonly<Record<string, Row | typeof INTERNAL>> = {
 
   'user.createProfile': INTERNAL,
   'user.profile': INTERNAL,
+  'user.profiles': INTERNAL,
   'user.purge': INTERNAL,
   'user.canMessage': INTERNAL,
   'user.invitationMail': INTERNAL,
@@ -180,6 +184,52 @@ export const rows: Readonly<Record<string, Row | typeof INTERNAL>> = {
   'websocket.online': INTERNAL,
   'websocket.onlineCount': INTERNAL,
   'websocket.endSessions': INTERNAL,
+
+  'group.list': {
+    ask: async (cast) => ({ unread: await cast.group() }),
+    get: ownerOnly('nothing'),
+    about: (_, asked) => asked['unread']!,
+  },
+  'group.create': everybody(() => ({ name: 'mine' })),
+  'group.addMember': {
+    ask: async (cast) => ({ group_id: await cast.group(), user_id: (await cast.somebody()).id }),
+    get: ownerOnly('group.only_admins_add'),
+  },
+  'group.removeMember': { ask: theirMember, get: ownerOnly('group.only_admins_remove') },
+  'group.leave': {
+    ask: theirGroup,
+    get: { owner: 'group.owner_cannot_leave', others: 'group.not_a_member' },
+  },
+  'group.memberList': { ask: theirGroup, get: ownerOnly('group.not_a_member') },
+  'group.details': { ask: theirGroup, get: ownerOnly('group.not_a_member') },
+  'group.history': { ask: theirGroup, get: ownerOnly('group.not_a_member') },
+  'group.remove': { ask: theirGroup, get: ownerOnly('group.only_owner_deletes') },
+  'group.update': { ask: async (cast) => ({ ...(await theirGroup(cast)), name: 'mine' }), get: ownerOnly('group.not_a_member') },
+  'group.settings': { ask: theirGroup, get: ownerOnly('group.not_a_member') },
+  'group.setRole': { ask: async (cast) => ({ ...(await theirMember(cast)), role: 'admin' }), get: ownerOnly('group.only_the_owner') },
+  'group.transfer': { ask: theirMember, get: ownerOnly('group.only_the_owner') },
+  'group.ban': { ask: theirMember, get: ownerOnly('group.only_admins_remove') },
+  'group.unban': { ask: theirMember, get: ownerOnly('group.only_admins_remove') },
+  'group.bans': { ask: theirGroup, get: ownerOnly('group.only_admins_remove') },
+  'group.send': {
+    ask: async (cast) => ({ ...(await theirGroup(cast)), encrypted_content: 'words' }),
+    get: ownerOnly('group.not_a_member'),
+  },
+  'group.removeMessage': { ask: (cast) => cast.groupMessage(), get: ownerOnly('group.not_a_member') },
+  'group.markRead': {
+    ask: async (cast) => {
+      const { group_id, message_id } = await cast.groupMessage();
+      return { group_id, message_ids: [message_id] };
+    },
+    get: ownerOnly('group.not_a_member'),
+  },
+  'group.readers': { ask: (cast) => cast.groupMessage(), get: ownerOnly('group.not_a_member') },
+  'group.post': INTERNAL,
+  'group.posted': INTERNAL,
+  'group.about': INTERNAL,
+  'group.members': INTERNAL,
+  'group.ofUser': INTERNAL,
+  'group.purge': INTERNAL,
 
   'notification.list': { ...everybody() },
   'notification.markRead': {

@@ -26,7 +26,11 @@ beforeAll(async () => {
   await accounts.query(`UPDATE banyan_auth.users SET role = 'admin' WHERE id = $1`, [ada.id]);
   await accounts.end();
   const { body } = await ben.post('/relay/send', envelope(ada)).expect(200);
-  ids = { id: ben.id, sender_id: ada.id, message_id: body.message_id };
+  // His, so that it outlives her asking to delete it.
+  const { body: group } = await ben.post('/groups/create?name=theirs').expect(200);
+  await ben.post(`/groups/add-member/${group.group_id}?user_id=${ada.id}`).expect(200);
+  await ben.put(`/groups/${group.group_id}/members/${ada.id}/role`, { role: 'admin' }).expect(200);
+  ids = { id: ben.id, sender_id: ada.id, message_id: body.message_id, group_id: group.group_id };
 });
 
 afterAll(() => server?.close());

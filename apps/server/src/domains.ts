@@ -1,6 +1,8 @@
 import type { DomainName } from '@banyan/domains';
 import { AuthModule } from '@banyan/auth/auth.module';
 import { authContract } from '@banyan/auth/contract';
+import { groupContract } from '@banyan/group/contract';
+import { GroupModule } from '@banyan/group/group.module';
 import { adminContract } from '@banyan/migration/routes/contract';
 import { messageContract } from '@banyan/message/contract';
 import { MessageModule } from '@banyan/message/message.module';
@@ -20,6 +22,7 @@ export const domainTable: Readonly<Record<DomainName, { readonly contract: Contr
   auth: { contract: authContract, module: AuthModule },
   user: { contract: userContract, module: UserModule },
   message: { contract: messageContract, module: MessageModule },
+  group: { contract: groupContract, module: GroupModule },
   relay: { contract: relayContract, module: RelayModule },
   notification: { contract: notificationContract, module: NotificationModule },
   websocket: { contract: websocketContract, module: WebsocketModule },

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { groupContract } from '@banyan/group/contract';
 import { messageContract } from '@banyan/message/contract';
 import { notificationContract } from '@banyan/notification/contract';
 import type { ClientOf, UserActor } from '@banyan/platform/contract';
@@ -38,11 +39,13 @@ export class RemovalService {
     @InjectLog() private readonly log: Logger,
     @Client(userContract) users: ClientOf<typeof userContract>,
     @Client(messageContract) messages: ClientOf<typeof messageContract>,
+    @Client(groupContract) groups: ClientOf<typeof groupContract>,
     @Client(notificationContract) notifications: ClientOf<typeof notificationContract>,
   ) {
     this.purges = {
       user: (user_id) => users.purge({ user_id }),
       message: (user_id) => messages.purge({ user_id }),
+      group: (user_id) => groups.purge({ user_id }),
       notification: (user_id) => notifications.purge({ user_id }),
     };
   }

@@ -29,6 +29,10 @@ export class UserController implements Handlers<typeof userContract> {
     return this.users.getProfile(user_id);
   }
 
+  profiles({ user_ids }: In<'profiles'>) {
+    return this.users.getProfiles(user_ids);
+  }
+
   find({ user_id }: In<'find'>, { actor }: CallContext) {
     return this.users.getCard(actor.userId, user_id);
   }

@@ -49,6 +49,10 @@ export class UserService {
     return toProfile(await this.get(userId));
   }
 
+  async getProfiles(userIds: readonly string[]) {
+    return { profiles: (await this.store.findMany(userIds)).map(toProfile) };
+  }
+
   async getCard(viewerId: string, userId: string) {
     const { id, email, username, full_name, public_key, is_active } = toProfile(await this.getFor(viewerId, userId));
     return { id, email, username, full_name, public_key, is_active };

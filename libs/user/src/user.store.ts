@@ -81,6 +81,12 @@ export class UserStore {
     return row;
   }
 
+  findMany(userIds: readonly string[]): Promise<ProfileRow[]> {
+    return this.database.query<ProfileRow>(sql`
+      SELECT id, email, username, full_name, avatar_url, bio, public_keys, NULL AS encrypted_private_key, is_active, created_at
+      FROM banyan_user.user_profiles WHERE id = ANY (${userIds}::uuid[])`);
+  }
+
   /** As `viewerId` sees him: whoever has blocked him is not there. */
   async findFor(viewerId: string, userId: string): Promise<ProfileRow | undefined> {
     const [row] = await this.database.query<ProfileRow>(sql`

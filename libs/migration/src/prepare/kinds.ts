@@ -16,6 +16,8 @@ export function read(table: LegacyTable, name: string, variant: Variant, row = '
       return `(${fill === undefined ? raw : `COALESCE(${raw}, ${fill})`} AT TIME ZONE 'UTC')`;
     case 'boolean':
       return `COALESCE(${raw}, ${fill})`;
+    case 'bytes':
+      return `${schemaOf(table)}.text_of(${raw})`;
     case 'content':
       return variant === 'text' ? raw : `${schemaOf(table)}.text_of(${raw})`;
     case 'json':
@@ -34,6 +36,8 @@ export function write(column: Column, value: string, variant: Variant): string {
       return value;
     case 'time':
       return `${value} AT TIME ZONE 'UTC'`;
+    case 'bytes':
+      return `convert_to(${value}, 'UTF8')`;
     case 'content':
       return variant === 'text' ? value : `convert_to(${value}, 'UTF8')`;
     case 'keys':
@@ -55,6 +59,8 @@ export function legacyTypes({ kind, type }: Column, variant: Variant): string[] 
       return ['timestamp without time zone'];
     case 'boolean':
       return ['boolean'];
+    case 'bytes':
+      return ['bytea'];
     case 'content':
       return variant === 'text' ? ['character varying', 'text'] : ['bytea'];
     case 'json':

@@ -9,6 +9,14 @@ import { LegacyBusy, prepareLegacy, removeLegacy } from './prepare';
 
 const indexNames = [
   'banyan_contacts_contact',
+  'banyan_group_members_added_by',
+  'banyan_group_members_pair',
+  'banyan_group_members_user',
+  'banyan_group_messages_history',
+  'banyan_group_messages_sender',
+  'banyan_group_read_receipts_pair',
+  'banyan_group_read_receipts_user',
+  'banyan_groups_admin',
   'banyan_invitations_inviter',
   'banyan_invitations_invitee',
   'banyan_messages_conversation',
@@ -99,11 +107,16 @@ describe.each(variants)('preparing a legacy database of the %s variant', (varian
     await client.query('SELECT pg_cancel_backend($1)', [pid]);
     expect(await preparing).toBe('57014');
     await writer.query('COMMIT');
-    expect(await indexes()).toEqual({ ...allValid, banyan_messages_conversation: false });
+    const before = await indexes();
+    expect(before).toEqual({ ...Object.fromEntries(Object.keys(before).map((name) => [name, true])), banyan_messages_conversation: false });
+    const unbuilt = indexNames
+      .filter((name) => before[name] === undefined)
+      .map(() => expect.stringContaining('CREATE INDEX CONCURRENTLY') as string);
 
     expect((await prepareLegacy(client)).statements).toEqual([
       'DROP INDEX CONCURRENTLY public.banyan_messages_conversation;',
       expect.stringContaining('CREATE INDEX CONCURRENTLY IF NOT EXISTS banyan_messages_conversation'),
+      ...unbuilt,
     ]);
     expect(await indexes()).toEqual(allValid);
   });
@@ -202,7 +215,7 @@ describe('the rights of who prepares', () => {
     try {
       await prepareLegacy(await other.connect()); // the roles exist, and stay while this database uses them
       const own = await owner('');
-      await client.query(`GRANT banyan_auth, banyan_user, banyan_message TO ${name}`);
+      await client.query(`GRANT banyan_auth, banyan_user, banyan_message, banyan_group TO ${name}`);
       await expect(prepareLegacy(own)).resolves.toMatchObject({ variant: 'text' });
     } finally {
       await other.drop();
@@ -218,7 +231,7 @@ describe('roles', () => {
     try {
       await prepareLegacy(await other.connect());
       await prepareLegacy(client);
-      expect(await removeLegacy(client)).toEqual({ rolesKept: ['banyan_auth', 'banyan_user', 'banyan_message'] });
+      expect(await removeLegacy(client)).toEqual({ rolesKept: ['banyan_auth', 'banyan_user', 'banyan_message', 'banyan_group'] });
       const asDomain = await other.connect({ role: 'banyan_user' });
       await expect(asDomain.query('SELECT * FROM banyan_user.contacts')).resolves.toMatchObject({ rowCount: 0 });
     } finally {

@@ -86,7 +86,7 @@ function conversions(tables: readonly LegacyTable[], variant: Variant): string[]
   const kinds = new Set(tables.flatMap((table) => Object.values(table.columns).map((column) => column.kind)));
   const isSearched = tables.some((table) => table.indexes?.some(({ of }) => of.some((key) => key.includes('trigrams_of'))));
   return [
-    ...(kinds.has('content') && variant === 'bytea' ? [textOf(schema)] : []),
+    ...(kinds.has('bytes') || (kinds.has('content') && variant === 'bytea') ? [textOf(schema)] : []),
     ...(kinds.has('keys') ? [keysOf(schema)] : []),
     ...(isSearched ? [trigramsOf(schema)] : []),
   ];
@@ -107,12 +107,23 @@ function view(table: LegacyTable, variant: Variant): string[] {
       `CREATE VIEW ${name} AS SELECT`,
       ...columns,
       `  b.xmin AS row_version`,
-      `FROM public.${table.legacy} b${partOf ? `\nWHERE NOT EXISTS (SELECT FROM ${pendingTable(table, partOf)} p WHERE p.id = b.id)` : ''};`,
+      `FROM public.${table.legacy} b${shown(table)};`,
       ...defaults,
       `GRANT SELECT, INSERT, UPDATE, DELETE ON ${name} TO ${schema};`,
     ].join('\n'),
     ...triggers(table, variant),
   ];
+}
+
+/** Which of legacy's rows are rows of the view. */
+function shown(table: LegacyTable): string {
+  const { partOf, merged } = table;
+  if (partOf) return `\nWHERE NOT EXISTS (SELECT FROM ${pendingTable(table, partOf)} p WHERE p.id = b.id)`;
+  if (!merged) return '';
+  const place = [...merged.order, 'b.id'];
+  const same = merged.by.map((column) => `d.${column} = b.${column}`);
+  const before = `(${place.map((key) => key.replaceAll(/\bb\./g, 'd.')).join(', ')}) < (${place.join(', ')})`;
+  return `\nWHERE NOT EXISTS (SELECT FROM public.${table.legacy} d WHERE ${[...same, before].join(' AND ')})`;
 }
 
 function indexes(table: LegacyTable, variant: Variant): { name: string; sql: string }[] {

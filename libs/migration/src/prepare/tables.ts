@@ -7,7 +7,7 @@ import { domains } from '@banyan/domains';
  * Every table has the key `id uuid`, which never changes.
  */
 export interface LegacyTable {
-  readonly domain: 'auth' | 'user' | 'message';
+  readonly domain: 'auth' | 'user' | 'message' | 'group';
   /** Name in the domain's schema, on either home. */
   readonly name: string;
   /** Name in legacy's schema `public`. */
@@ -19,6 +19,11 @@ export interface LegacyTable {
   readonly referredToBy?: readonly Reference[];
   /** The rows are parts of another domain's rows. Those whose part was not inserted yet are listed in the side table `pending`. */
   readonly partOf?: { domain: LegacyTable['domain']; table: string; pending: string };
+  /**
+   * Legacy allows several rows with the same values of these columns (never null); here they are one. Of them the row is shown that comes
+   * first by `order` (SQL expressions of the row `b`, then by id). None is added beside another, and a change or a removal reaches all.
+   */
+  readonly merged?: { by: readonly [string, ...string[]]; order: readonly string[] };
   /** Additive indexes `banyan_<table>_<name>`. `of` has columns of this table, indexed as the view reads them, and SQL over plain ones. */
   readonly indexes?: readonly { name: string; of: readonly string[]; using?: 'gin' }[];
 }
@@ -35,11 +40,12 @@ export interface Reference {
  * - `plain`: as it is. An empty text counts as null if there is a `fill`.
  * - `time`: `timestamp` in UTC for our `timestamptz`.
  * - `boolean`: null stands for `fill`.
+ * - `bytes`: UTF-8 in `bytea`, in both variants.
  * - `content`: text, or UTF-8 in `bytea` in the databases that legacy's migration files made.
  * - `json`: kept as text, so no value is unfit for it; a JSON `null` counts as null.
  * - `keys`: the list of a user's public keys, cleaned of everything that is not one (`conversions.ts`).
  */
-export type Kind = 'plain' | 'time' | 'boolean' | 'content' | 'json' | 'keys';
+export type Kind = 'plain' | 'time' | 'boolean' | 'bytes' | 'content' | 'json' | 'keys';
 
 export interface Column {
   readonly kind: Kind;
@@ -57,6 +63,7 @@ const plain = (type: string, more: { fill?: string; default?: string } = {}): Co
 const boolean = (fill: 'true' | 'false'): Column => ({ kind: 'boolean', type: 'boolean', fill, default: fill });
 const time: Column = { kind: 'time', type: 'timestamptz' };
 const content: Column = { kind: 'content', type: 'text' };
+const bytes: Column = { kind: 'bytes', type: 'text' };
 const createdAt: Column = { ...time, fill: "'1970-01-01 00:00:00'::timestamp", default: 'clock_timestamp()' };
 const copy = (column: Column): Column => ({ ...column, copy: true });
 
@@ -170,6 +177,77 @@ export const legacyTables: readonly LegacyTable[] = [
       updated_at: time,
     },
     indexes: [{ name: 'conversation', of: ['least(sender_id, recipient_id)', 'greatest(sender_id, recipient_id)', 'created_at', 'id'] }],
+  },
+  {
+    domain: 'group',
+    name: 'groups',
+    legacy: 'groups',
+    columns: {
+      id,
+      name: plain('varchar(255)'),
+      description: plain('text'),
+      admin_id: plain('uuid'),
+      avatar_url: plain('varchar(500)'),
+      is_encrypted: boolean('true'),
+      created_at: createdAt,
+      updated_at: time,
+    },
+    indexes: [{ name: 'admin', of: ['admin_id'] }],
+  },
+  {
+    domain: 'group',
+    name: 'group_members',
+    legacy: 'group_members',
+    columns: {
+      id,
+      group_id: plain('uuid'),
+      user_id: plain('uuid'),
+      role: plain('varchar(50)', { fill: "'member'", default: "'member'" }),
+      added_by: plain('uuid'),
+      joined_at: createdAt,
+      is_muted: boolean('false'),
+    },
+    // An admin stays one whatever else stands there; then who came first.
+    merged: {
+      by: ['group_id', 'user_id'],
+      order: ["(b.role IS DISTINCT FROM 'admin')", `COALESCE(b.joined_at, ${createdAt.fill})`],
+    },
+    indexes: [
+      { name: 'pair', of: ['group_id', 'user_id'] },
+      { name: 'user', of: ['user_id'] },
+      { name: 'added_by', of: ['added_by'] },
+    ],
+  },
+  {
+    domain: 'group',
+    name: 'group_messages',
+    legacy: 'group_messages',
+    columns: {
+      id,
+      group_id: plain('uuid'),
+      sender_id: plain('uuid'),
+      encrypted_content: bytes,
+      encrypted_session_key: bytes,
+      is_edited: boolean('false'),
+      is_deleted: boolean('false'),
+      created_at: createdAt,
+      updated_at: time,
+    },
+    indexes: [
+      { name: 'history', of: ['group_id', 'created_at', 'id'] },
+      { name: 'sender', of: ['sender_id'] },
+    ],
+  },
+  {
+    domain: 'group',
+    name: 'group_read_receipts',
+    legacy: 'group_read_receipts',
+    columns: { id, message_id: plain('uuid'), user_id: plain('uuid'), read_at: createdAt },
+    merged: { by: ['message_id', 'user_id'], order: [`COALESCE(b.read_at, ${createdAt.fill})`] },
+    indexes: [
+      { name: 'pair', of: ['message_id', 'user_id'] },
+      { name: 'user', of: ['user_id'] },
+    ],
   },
 ];
 

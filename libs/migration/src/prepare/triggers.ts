@@ -36,12 +36,29 @@ function insertRow(table: LegacyTable, variant: Variant): string {
     ...table.alsoInserted,
   };
   const pendings = partsOf(table).map((pending) => `\n  INSERT INTO ${pending} (id) VALUES (NEW.id) ON CONFLICT DO NOTHING;`);
-  return `  INSERT INTO public.${table.legacy} (${Object.keys(values).join(', ')})
+  return `${another(table)}  INSERT INTO public.${table.legacy} (${Object.keys(values).join(', ')})
   VALUES (${Object.values(values).join(', ')})
   ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN RETURN NULL; END IF;${pendings.join('')}
   RETURN NEW;`;
 }
+
+/**
+ * Without a unique index nobody stands in the way, so whoever adds such a row waits for the others who do, and looks. Legacy's own program does
+ * neither; what it adds meanwhile is merged in reading.
+ */
+function another(table: LegacyTable): string {
+  const { merged } = table;
+  if (!merged) return '';
+  const pair = merged.by.map((column) => `NEW.${column}::text`).join(" || ' ' || ");
+  return `  PERFORM pg_advisory_xact_lock(hashtextextended('${schemaOf(table)}.${table.name} ' || ${pair}, 0));
+  IF EXISTS (SELECT FROM public.${table.legacy} d WHERE ${sameAs('NEW', table)}) THEN RETURN NULL; END IF;
+`;
+}
+
+/** The rows `d` of legacy's that are one with the row. */
+const sameAs = (row: 'NEW' | 'OLD', { merged }: LegacyTable): string =>
+  merged!.by.map((column) => `d.${column} = ${row}.${column}`).join(' AND ');
 
 function updateRow(table: LegacyTable, variant: Variant): string {
   const changes = writable(table).map(
@@ -52,8 +69,20 @@ function updateRow(table: LegacyTable, variant: Variant): string {
   UPDATE public.${table.legacy} b SET
 ${changes.join(',\n')}
   WHERE b.id = OLD.id AND b.xmin = OLD.row_version;
-  IF FOUND THEN RETURN NEW; END IF;
+  IF FOUND THEN${table.merged ? `\n${updateDoubles(table, variant)}    ` : ' '}RETURN NEW;${table.merged ? '\n ' : ''} END IF;
 ${notFound(table)}`;
+}
+
+/** Also those that are not shown: one of them would be, when what is before it goes. */
+function updateDoubles(table: LegacyTable, variant: Variant): string {
+  const changes = writable(table).map(
+    ([name, column]) =>
+      `      ${name} = CASE WHEN ${differ(column, `NEW.${name}`, `OLD.${name}`)} THEN ${write(column, `NEW.${name}`, variant)} ELSE d.${name} END`,
+  );
+  return `    UPDATE public.${table.legacy} d SET
+${changes.join(',\n')}
+    WHERE ${sameAs('OLD', table)} AND d.id <> OLD.id;
+`;
 }
 
 /** Locks the row first: afterwards nobody can add what refers to it, so what is removed before it is complete. */
@@ -65,8 +94,11 @@ function deleteRow(table: LegacyTable): string {
   );
   const pendings = partsOf(table).map((pending) => `  DELETE FROM ${pending} WHERE id = OLD.id;\n`);
   if (references.length + pendings.length === 0) {
+    const doubles = table.merged
+      ? `\n    DELETE FROM public.${table.legacy} d WHERE ${sameAs('OLD', table)};\n    RETURN OLD;\n `
+      : ' RETURN OLD;';
     return `  DELETE FROM public.${table.legacy} b WHERE b.id = OLD.id AND b.xmin = OLD.row_version;
-  IF FOUND THEN RETURN OLD; END IF;
+  IF FOUND THEN${doubles} END IF;
 ${notFound(table)}`;
   }
   return `${pendings.join('')}  PERFORM FROM public.${table.legacy} b WHERE b.id = OLD.id AND b.xmin = OLD.row_version FOR UPDATE;

@@ -17,8 +17,16 @@ describe('settings', () => {
     const settings = loadSettings({});
     expect(settings).toMatchObject({ PORT: 8000, BIND: '127.0.0.1', PUBLIC_URL: 'http://localhost:8000', DATA_DIR: '.data' });
     expect(settings).toMatchObject({ ACCESS_TOKEN_EXPIRE_MINUTES: 1440, DATABASE_URL: undefined, TRUSTED_PROXIES: [], LOG_LEVEL: 'info' });
-    expect(settings.SERVE).toEqual({ edge: true, domains: ['auth', 'user', 'message', 'relay', 'notification', 'websocket'] });
-    expect(settings.ROUTES).toEqual({ auth: local, user: local, message: local, relay: local, notification: local, websocket: local });
+    expect(settings.SERVE).toEqual({ edge: true, domains: ['auth', 'user', 'message', 'group', 'relay', 'notification', 'websocket'] });
+    expect(settings.ROUTES).toEqual({
+      auth: local,
+      user: local,
+      message: local,
+      group: local,
+      relay: local,
+      notification: local,
+      websocket: local,
+    });
     expect(settings.RATE_LIMITS).toMatchObject({ address: { count: 600, windowMs: 10_000 }, register: { count: 30, windowMs: 60_000 } });
     expect(usesOwnServers(settings)).toBe(false);
     expect(databaseUrl(settings, 'auth_db')).toBeUndefined();

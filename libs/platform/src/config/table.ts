@@ -79,7 +79,7 @@ export const settingsTable = {
   AUTH_DATABASE_URL: { ...database('auth'), example: 'postgres://banyan@localhost:5432/auth_db' },
   USER_DATABASE_URL: { ...database('user'), example: 'postgres://banyan@localhost:5433/user_db' },
   MESSAGE_DATABASE_URL: { ...database('message'), example: 'postgres://banyan@localhost:5434/message_db' },
-  GROUP_DATABASE_URL: { ...database('group'), example: 'postgres://banyan@localhost:5435/group_db', reserved: true },
+  GROUP_DATABASE_URL: { ...database('group'), example: 'postgres://banyan@localhost:5435/group_db' },
   MEDIA_DATABASE_URL: { ...database('media'), example: 'postgres://banyan@localhost:5436/media_db', reserved: true },
   NOTIFICATION_DATABASE_URL: { ...database('notification'), example: 'postgres://banyan@localhost:5437/notification_db' },
   HOST_DATABASE_URL: { ...database('routes and instances'), example: 'postgres://banyan@localhost:5438/host_db' },

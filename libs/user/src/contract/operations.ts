@@ -32,6 +32,15 @@ export const profile = query({
   errors: [UserNotFound],
 });
 
+/** Of many users at once, in no order; who is unknown is left out. */
+export const profiles = query({
+  summary: 'The whole profiles of many users.',
+  access: 'internal',
+  input: z.object({ user_ids: z.array(Uuid).max(1_000) }),
+  output: z.object({ profiles: z.array(Profile) }),
+  timeoutMs: 5_000,
+});
+
 /** What every signed-in user may know of another one; asked for before each message, for the recipient's key. */
 export const find = query({
   summary: 'A user and his public key.',
@@ -186,6 +195,7 @@ export const canMessage = query({
 export const userContract = contract('user', {
   createProfile,
   profile,
+  profiles,
   find,
   ownProfile,
   updateProfile,

@@ -20,14 +20,15 @@ export interface DomainEntry {
 export const domains = {
   auth: {
     owns: 'accounts, sessions',
-    calls: ['user', 'message', 'notification', 'websocket'],
+    calls: ['user', 'message', 'media', 'notification', 'websocket'],
     database: 'auth_db',
     schema: 'banyan_auth',
     tableSet: 'identity',
   },
   user: { owns: 'profiles, public keys', calls: [], database: 'user_db', schema: 'banyan_user', tableSet: 'social' },
-  message: { owns: 'messages, deliveries', calls: ['user'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
-  relay: { owns: 'index of the queue', calls: ['user', 'message', 'websocket'] },
+  message: { owns: 'messages, deliveries', calls: ['user', 'media'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
+  media: { owns: 'uploads, attachments', calls: [], database: 'media_db', schema: 'banyan_media', tableSet: 'media' },
+  relay: { owns: 'index of the queue', calls: ['user', 'message', 'media', 'websocket'] },
   notification: {
     owns: 'mail, templates',
     calls: ['auth', 'user', 'websocket'],

@@ -2,6 +2,8 @@ import type { DomainName } from '@banyan/domains';
 import { AuthModule } from '@banyan/auth/auth.module';
 import { authContract } from '@banyan/auth/contract';
 import { adminContract } from '@banyan/migration/routes/contract';
+import { mediaContract } from '@banyan/media/contract';
+import { MediaModule } from '@banyan/media/media.module';
 import { messageContract } from '@banyan/message/contract';
 import { MessageModule } from '@banyan/message/message.module';
 import { notificationContract } from '@banyan/notification/contract';
@@ -20,6 +22,7 @@ export const domainTable: Readonly<Record<DomainName, { readonly contract: Contr
   auth: { contract: authContract, module: AuthModule },
   user: { contract: userContract, module: UserModule },
   message: { contract: messageContract, module: MessageModule },
+  media: { contract: mediaContract, module: MediaModule },
   relay: { contract: relayContract, module: RelayModule },
   notification: { contract: notificationContract, module: NotificationModule },
   websocket: { contract: websocketContract, module: WebsocketModule },

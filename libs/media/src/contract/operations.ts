@@ -37,15 +37,6 @@ export const complete = command({
   timeoutMs: 15_000,
 });
 
-/** Nothing came, or not all of it: forget the reservation and what was stored. */
-export const abandon = command({
-  summary: 'Give up a reservation.',
-  access: 'user',
-  repeatable: 'yes',
-  input: z.object({ upload_id: Uuid }),
-  output: z.object({}),
-});
-
 /**
  * The bytes of a file, by its unguessable name: whoever has the link may read it, because images and videos of a page carry no token.
  * The edge answers ranges and conditions. Only images and videos are shown inline, as what their bytes are; the rest is for saving.
@@ -161,7 +152,6 @@ export const purge = command({
 export const mediaContract = contract('media', {
   reserve,
   complete,
-  abandon,
   file,
   link,
   ofMessage,

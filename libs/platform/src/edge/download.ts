@@ -5,6 +5,7 @@ import { FolderObjects } from '../objects/folder.objects';
 import { type ByteRange, ObjectNotFound, type ObjectStore } from '../objects/object-store';
 import { ReadThroughObjects } from '../objects/read-through.objects';
 import { NotFound } from './answers';
+import { dispositionOf } from './disposition';
 
 const RangeNotSatisfiable = domainError('range_not_satisfiable', { status: 416, detail: 'The file has no such range' });
 const LinkNotGood = domainError('link_not_good', { status: 403, detail: 'This link is not good any more' });
@@ -76,14 +77,6 @@ export function rangeOf(
   if (last !== '' && Number(last) < Number(first)) return undefined;
   if (Number(first) >= sizeBytes) return 'none';
   return { start: Number(first), end: last === '' ? sizeBytes - 1 : Math.min(Number(last), sizeBytes - 1) };
-}
-
-/** RFC 6266: a name that every client can read, and the right one for those that know how. */
-export function dispositionOf(fileName: string, inline: boolean): string {
-  const last = fileName.split(/[/\\]/).at(-1) || 'file';
-  const plain = last.replace(/[^\x20-\x7e]|["\\%]/g, '_');
-  const encoded = encodeURIComponent(last.toWellFormed()).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
-  return `${inline ? 'inline' : 'attachment'}; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
 /** Links to objects of a folder, which nobody else serves. */

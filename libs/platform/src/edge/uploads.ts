@@ -7,7 +7,7 @@ import type { Dispatcher, EdgeCall } from '../dispatch/dispatcher';
 import { InvalidInput } from '../dispatch/faults';
 import { type ObjectStore, ObjectStoreUnavailable } from '../objects/object-store';
 import { BadRequest } from './body';
-import { Turns } from './turns';
+import { Turns } from '../dispatch/turns';
 
 /** So long a file may take to arrive. */
 export const UPLOAD_MS = 600_000;

@@ -26,7 +26,13 @@ export const domains = {
     tableSet: 'identity',
   },
   user: { owns: 'profiles, public keys', calls: [], database: 'user_db', schema: 'banyan_user', tableSet: 'social' },
-  message: { owns: 'messages, deliveries', calls: ['user', 'media'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
+  message: {
+    owns: 'messages, deliveries',
+    calls: ['user', 'media'],
+    database: 'message_db',
+    schema: 'banyan_message',
+    tableSet: 'messaging',
+  },
   media: { owns: 'uploads, attachments', calls: [], database: 'media_db', schema: 'banyan_media', tableSet: 'media' },
   relay: { owns: 'index of the queue', calls: ['user', 'message', 'media', 'websocket'] },
   notification: {

@@ -118,7 +118,17 @@ export async function startServer(
       log,
     });
     const app = await createApp(settings, log, legacy?.home, [
-      PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, objects, databases: storage.databases, dispatcher, contracts, host }),
+      PlatformModule.with({
+        settings,
+        jwtSecret: secret,
+        log,
+        keyvalue,
+        objects,
+        databases: storage.databases,
+        dispatcher,
+        contracts,
+        host,
+      }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
       ...(legacy ? [SocketsModule] : []),

@@ -92,7 +92,11 @@ export class MediaStore {
   }
 
   /** From now on it is found. The row of attachments is made too, where one without a message can be. */
-  async store(tx: Transaction, row: ObjectRow, stored: { size_bytes: number; sha256: string; served_type: string; file_url: string }): Promise<void> {
+  async store(
+    tx: Transaction,
+    row: ObjectRow,
+    stored: { size_bytes: number; sha256: string; served_type: string; file_url: string },
+  ): Promise<void> {
     const listed = await tx.query(sql`
       INSERT INTO banyan_media.media_attachments (id, message_id, file_name, file_type, file_size, file_url, created_at)
       VALUES (${row.id}, NULL, ${row.file_name}, ${row.file_type}, ${stored.size_bytes}, ${stored.file_url}, clock_timestamp())
@@ -142,7 +146,13 @@ export class MediaStore {
   async linkUnlisted(
     tx: Transaction,
     row: ObjectRow,
-    { messageId, senderId, recipientId, url, thumbnailUrl }: { messageId: string; senderId: string; recipientId: string | null; url: string; thumbnailUrl: string | null },
+    {
+      messageId,
+      senderId,
+      recipientId,
+      url,
+      thumbnailUrl,
+    }: { messageId: string; senderId: string; recipientId: string | null; url: string; thumbnailUrl: string | null },
   ): Promise<void> {
     await tx.query(sql`
       INSERT INTO banyan_media.media_attachments
@@ -185,7 +195,11 @@ export class MediaStore {
   }
 
   /** It is found no more; the bytes go when `media.deleted` is heard. */
-  async remove(tx: Transaction, row: { id: string; name: string; uploader_id: string | null; file_name: string; file_type: string }, freed: number): Promise<void> {
+  async remove(
+    tx: Transaction,
+    row: { id: string; name: string; uploader_id: string | null; file_name: string; file_type: string },
+    freed: number,
+  ): Promise<void> {
     await tx.query(sql`DELETE FROM banyan_media.media_attachments WHERE id = ${row.id}`);
     await tx.query(sql`DELETE FROM banyan_media.media_viewers WHERE media_id = ${row.id}`);
     await tx.query(sql`

@@ -18,7 +18,7 @@ export class Objects1763800020000 implements MigrationInterface {
         served_type   varchar(100),
         size_bytes    bigint,
         sha256        text,
-        thumbnail     varchar(255),
+        thumbnail     varchar(255) UNIQUE,
         message_id    uuid,
         is_listed     boolean NOT NULL DEFAULT false,
         created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),

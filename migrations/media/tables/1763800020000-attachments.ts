@@ -20,7 +20,6 @@ export class Attachments1763800020000 implements MigrationInterface {
         recipient_id  uuid
       )`);
     await runner.query('CREATE INDEX media_attachments_message ON banyan_media.media_attachments (message_id)');
-    await runner.query('CREATE INDEX media_attachments_url ON banyan_media.media_attachments (file_url)');
   }
 
   async down(runner: QueryRunner): Promise<void> {

@@ -36,11 +36,19 @@ function insertRow(table: LegacyTable, variant: Variant): string {
     ...table.alsoInserted,
   };
   const pendings = partsOf(table).map((pending) => `\n  INSERT INTO ${pending} (id) VALUES (NEW.id) ON CONFLICT DO NOTHING;`);
-  return `  INSERT INTO public.${table.legacy} (${Object.keys(values).join(', ')})
+  return `${refused(table)}  INSERT INTO public.${table.legacy} (${Object.keys(values).join(', ')})
   VALUES (${Object.values(values).join(', ')})
   ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN RETURN NULL; END IF;${pendings.join('')}
   RETURN NEW;`;
+}
+
+/** Looked up anew each time: legacy's own repair can lift the restriction. */
+function refused({ legacy, refusedWithout: column }: LegacyTable): string {
+  if (column === undefined) return '';
+  return `  IF NEW.${column} IS NULL AND EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = 'public.${legacy}'::regclass AND attname = '${column}' AND attnotnull) THEN RETURN NULL; END IF;
+`;
 }
 
 function updateRow(table: LegacyTable, variant: Variant): string {

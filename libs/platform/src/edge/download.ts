@@ -73,7 +73,8 @@ export function rangeOf(
   if (condition !== undefined && condition !== etag && condition !== modified) return undefined;
   const [, first, last] = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/.exec(headers.range ?? '') ?? [];
   if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;
-  if (first === '') return Number(last) === 0 || sizeBytes === 0 ? 'none' : { start: Math.max(0, sizeBytes - Number(last)), end: sizeBytes - 1 };
+  if (first === '')
+    return Number(last) === 0 || sizeBytes === 0 ? 'none' : { start: Math.max(0, sizeBytes - Number(last)), end: sizeBytes - 1 };
   if (last !== '' && Number(last) < Number(first)) return undefined;
   if (Number(first) >= sizeBytes) return 'none';
   return { start: Number(first), end: last === '' ? sizeBytes - 1 : Math.min(Number(last), sizeBytes - 1) };

@@ -64,7 +64,9 @@ export const s3 = {
     ];
     writeFileSync(conf, lines.join('\n'), { mode: 0o600 });
     const script = join(folder, 'start.sh');
-    writeFileSync(script, startScript({ folder, conf, keyring, fsid, password, monitor: more.monitor, bin: binaries.folder }), { mode: 0o700 });
+    writeFileSync(script, startScript({ folder, conf, keyring, fsid, password, monitor: more.monitor, bin: binaries.folder }), {
+      mode: 0o700,
+    });
     for (const name of ['mon', 'osd']) mkdirSync(join(folder, name), { recursive: true });
     return { command: '/bin/bash', args: [script] };
   },

@@ -21,7 +21,10 @@ async function s3(): Promise<[ObjectStore, () => Promise<void>]> {
   if (!address) throw new Error('TEST_S3_URL is not set: run the tests with npm test, which starts the servers they need');
   const { origin, username, password } = new URL(address);
   const bucket = `t-${randomUUID()}`;
-  return [new S3Objects({ endpoint: origin, region: 'us-east-1', bucket, accessKey: username, secretKey: password }), () => Promise.resolve()];
+  return [
+    new S3Objects({ endpoint: origin, region: 'us-east-1', bucket, accessKey: username, secretKey: password }),
+    () => Promise.resolve(),
+  ];
 }
 
 const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');

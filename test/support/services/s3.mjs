@@ -96,8 +96,9 @@ done
 monmaptool --create --fsid ${fsid} --addv a '[v2:127.0.0.1:${monitor}]' monmap
 ceph-mon -c ${conf} --mkfs -i a --monmap monmap --keyring ${keyring}
 ceph-mon -c ${conf} -f -i a &
-ceph -c ${conf} --connect-timeout 60 osd new $(cat /proc/sys/kernel/random/uuid) 0 || ceph -c ${conf} --connect-timeout 60 osd create
-ceph-osd -c ${conf} --mkfs -i 0
+id=$(cat /proc/sys/kernel/random/uuid)
+ceph -c ${conf} --connect-timeout 60 osd new $id 0
+ceph-osd -c ${conf} --mkfs -i 0 --osd-uuid $id
 ceph-osd -c ${conf} -f -i 0 &
 radosgw -c ${conf} -f -n client.rgw &
 radosgw-admin -c ${conf} -n client.rgw user create --uid=banyan --display-name=banyan --access-key=${ACCESS_KEY} --secret-key=${password}

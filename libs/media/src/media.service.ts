@@ -125,7 +125,7 @@ export class MediaService {
       if (!found) throw FileNotFound();
       return this.answer(name, found.sizeBytes, 'image/webp', `"${name}"`, row.created_at, name);
     }
-    return this.answer(name, row.size_bytes!, row.served_type!, `"${row.sha256}"`, row.created_at, row.file_name);
+    return this.answer(name, row.size_bytes!, row.served_type!, `"${row.sha256}"`, row.created_at, name); // the page saves it under its own name
   }
 
   /** A file in the monolith's folder, by a name that the monolith has given; its row may be gone or never have been. */
@@ -148,7 +148,8 @@ export class MediaService {
     const isThere = row ? row.state === 'stored' && (!row.is_listed || attachment) : attachment;
     if (!isThere || !(await this.store.isViewer(mediaId, userId))) throw MediaNotFound();
     const name = row?.name ?? nameOf(attachment!);
-    const { content_type, file_name, inline } = await this.file(name);
+    const { content_type, inline } = await this.file(name);
+    const file_name = row?.file_name ?? attachment!.file_name;
     const expires_at = new Date(Date.now() + expiresInSeconds * 1000).toISOString().replace('Z', '000Z');
     const to = (key: string, contentType: string, disposition: string) =>
       this.objects.link(key, { expiresInSeconds, contentType, disposition });

@@ -33,7 +33,7 @@ export async function answerDownload(
     ...HARMLESS,
     ETag: etag,
     'Last-Modified': modified,
-    'Cache-Control': `private, max-age=${max_age_seconds}, immutable`,
+    'Cache-Control': `public, max-age=${max_age_seconds}`,
     'Accept-Ranges': 'bytes',
     'Content-Disposition': dispositionOf(file_name, inline),
   });

@@ -10,8 +10,11 @@ export default {
   testMatch: ['**/*.spec.ts', '**/*.e2e.ts'],
   // What needs a machine of its own for minutes: `npm run test:all`.
   testPathIgnorePatterns: ['/node_modules/', ...(process.env.TEST_MATRIX === 'all' ? [] : ['\\.all\\.e2e\\.ts$'])],
-  transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+  transform: { '^.+\\.[tj]s$': ['@swc/jest', swc] },
+  // Modules that only Node can load as they are, not jest.
+  transformIgnorePatterns: ['/node_modules/(?!(file-type|strtok3|token-types|uint8array-extras|@tokenizer|@borewit)/)'],
   moduleNameMapper: {
+    '^file-type$': '<rootDir>/node_modules/file-type/index.js',
     '^@banyan/domains$': '<rootDir>/libs/domains.ts',
     '^@banyan/([^/]+)/(.*)$': '<rootDir>/libs/$1/src/$2',
   },

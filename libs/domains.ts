@@ -20,15 +20,22 @@ export interface DomainEntry {
 export const domains = {
   auth: {
     owns: 'accounts, sessions',
-    calls: ['user', 'message', 'group', 'notification', 'websocket'],
+    calls: ['user', 'message', 'group', 'media', 'notification', 'websocket'],
     database: 'auth_db',
     schema: 'banyan_auth',
     tableSet: 'identity',
   },
   user: { owns: 'profiles, public keys', calls: [], database: 'user_db', schema: 'banyan_user', tableSet: 'social' },
-  message: { owns: 'messages, deliveries', calls: ['user'], database: 'message_db', schema: 'banyan_message', tableSet: 'messaging' },
+  message: {
+    owns: 'messages, deliveries',
+    calls: ['user', 'media'],
+    database: 'message_db',
+    schema: 'banyan_message',
+    tableSet: 'messaging',
+  },
   group: { owns: 'groups, members', calls: ['user'], database: 'group_db', schema: 'banyan_group', tableSet: 'groups' },
-  relay: { owns: 'index of the queue', calls: ['user', 'message', 'websocket'] },
+  media: { owns: 'uploads, attachments', calls: [], database: 'media_db', schema: 'banyan_media', tableSet: 'media' },
+  relay: { owns: 'index of the queue', calls: ['user', 'message', 'media', 'websocket'] },
   notification: {
     owns: 'mail, templates',
     calls: ['auth', 'user', 'websocket'],

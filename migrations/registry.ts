@@ -13,6 +13,10 @@ import { DataHomes1763800003000 } from './host/side/1763800003000-data-homes';
 import { LegacyOfInstances1763800008000 } from './host/side/1763800008000-legacy-of-instances';
 import { SavedAcknowledgements1763800005000 } from './host/side/1763800005000-saved-acknowledgements';
 import { RelayQueues1763800004000 } from './host/side/1763800004000-relay-queues';
+import { Platform1763800000000 as MediaPlatform } from './media/side/1763800000000-platform';
+import { Published1763800002000 as MediaPublished } from './media/side/1763800002000-published';
+import { Objects1763800020000 } from './media/side/1763800020000-objects';
+import { Attachments1763800020000 } from './media/tables/1763800020000-attachments';
 import { Platform1763800000000 as MessagePlatform } from './message/side/1763800000000-platform';
 import { Deliveries1763800001000 } from './message/side/1763800001000-deliveries';
 import { Published1763800002000 as MessagePublished } from './message/side/1763800002000-published';
@@ -43,6 +47,7 @@ export const migrations: Partial<
     side: [MessagePlatform, Deliveries1763800001000, MessagePublished, Adopted1763800006000, RemovedUsers1763800010000],
   },
   group: { tables: [Groups1763800020000], side: [GroupPlatform, GroupPublished, GroupState1763800020000] },
+  media: { tables: [Attachments1763800020000], side: [MediaPlatform, MediaPublished, Objects1763800020000] },
   notification: { tables: [], side: [NotificationPlatform, NotificationPublished, Notifications1763800010000] },
   host: {
     tables: [],

@@ -78,6 +78,18 @@ export class Cast {
     return body.message_id as string;
   }
 
+  /** A file of the owner's, in a message to the friend. */
+  async upload(): Promise<{ id: string; file_url: string; message_id: string }> {
+    const { body } = await request(this.server.url)
+      .post('/api/v1/media/upload')
+      .set('Authorization', `Bearer ${this.owner.token}`)
+      .attach('file', Buffer.from('hello'), { filename: 'notes.txt', contentType: 'text/plain' })
+      .expect(200);
+    const envelope = { recipient_id: this.friend.id, encrypted_content: 'content', encrypted_session_key: 'key' };
+    const sent = await this.owner.post('/relay/send', { ...envelope, has_media: true, media_refs: [body] }).expect(200);
+    return { id: body.id as string, file_url: body.file_url as string, message_id: sent.body.message_id as string };
+  }
+
   /** What the owner has stored as a backup. */
   async keyBackup(): Promise<{ id: string; text: string }> {
     const text = freshAccount().username;

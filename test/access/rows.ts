@@ -135,6 +135,22 @@ export const rows: Readonly<Record<string, Row | typeof INTERNAL>> = {
   'user.addContactAsAdmin': { ask: byAdmin, get: 'ok' },
   'user.fixMediaTable': { ask: (cast) => ({ admin_id: cast.get('admin')!.id }), get: 'ok' },
 
+  'media.reserve': INTERNAL,
+  'media.complete': { ask: nothing, get: 'invalid_input' }, // without a file; who may call at all is what this row is about
+  'media.file': { ask: async (cast) => ({ filename: (await cast.upload()).file_url.split('/').at(-1)! }), get: 'ok' },
+  'media.link': { ask: async (cast) => ({ media_id: (await cast.upload()).id }), get: ownerOnly('media.not_found') },
+  'media.ofMessage': {
+    ask: async (cast) => ({ message_id: (await cast.upload()).message_id }),
+    get: ownerOnly('nothing'),
+    about: () => 'notes.txt',
+  },
+  'media.usage': everybody(),
+  'media.remove': { ask: async (cast) => ({ media_id: (await cast.upload()).id }), get: ownerOnly('media.not_the_uploader') },
+  'media.attach': INTERNAL,
+  'media.ofMessages': INTERNAL,
+  'media.dropExpired': INTERNAL,
+  'media.purge': INTERNAL,
+
   'message.send': {
     ask: ({ owner, friend }) => ({
       sender_id: owner.id,

@@ -13,7 +13,7 @@ import { RehearsalCarrier } from './rehearsal.carrier';
 export const TEST_SECRET = 'only-for-tests-0123456789abcdefghijklmnop';
 
 /** Of each there is a setting; those that nothing uses yet are never made. */
-const DATABASES = ['auth', 'user', 'message', 'group', 'notification', 'host'] as const;
+const DATABASES = ['auth', 'user', 'message', 'group', 'media', 'notification', 'host'] as const;
 
 export interface TestServer extends RunningServer {
   /** The settings it runs with; more servers can be started on the same data. */

@@ -12,7 +12,7 @@ import { migrations } from '../../migrations/registry';
 import { makeLegacyDatabase } from '../legacy/legacy-database';
 import { serverUrl, withClient } from './database';
 
-export type DomainWithData = 'auth' | 'user' | 'message' | 'group' | 'notification';
+export type DomainWithData = 'auth' | 'user' | 'message' | 'group' | 'media' | 'notification';
 
 /** Where a domain's data can be, as it is there when the domain starts to work: empty, and migrated. */
 export interface DataHome {

@@ -1,5 +1,7 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { DomainName } from '@banyan/domains';
 import { loadSettings } from '@banyan/platform/config/settings';
 import type { Actor, CallContext, ClientOf, Contract, Operation } from '@banyan/platform/contract';
@@ -14,6 +16,8 @@ import { discoverSubscriptions } from '@banyan/platform/events/subscriptions';
 import { InProcessKeyValue } from '@banyan/platform/keyvalue/in-process.keyvalue';
 import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
 import { PlatformModule } from '@banyan/platform/nest/platform.module';
+import { FolderObjects } from '@banyan/platform/objects/folder.objects';
+import type { ObjectStore } from '@banyan/platform/objects/object-store';
 import { createLogger } from '@banyan/platform/telemetry/log';
 import { Metrics } from '@banyan/platform/telemetry/metrics';
 import type { Type } from '@nestjs/common';
@@ -28,6 +32,9 @@ export interface HouseOptions {
   /** For the domains among them that keep data. */
   readonly home: DataHome;
   readonly keyvalue?: KeyValue;
+  readonly objects?: ObjectStore;
+  /** Beside the usual ones. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export type Interruption = (execute: () => Promise<unknown>) => Promise<unknown>;
@@ -46,15 +53,21 @@ export interface House {
 }
 
 /** Calls pass through JSON and, where they may be repeated, are executed twice. `home` and `keyvalue` stay open. */
-export async function startHouse({ domains, home, keyvalue = new InProcessKeyValue() }: HouseOptions): Promise<House> {
+export async function startHouse({
+  domains,
+  home,
+  keyvalue = new InProcessKeyValue(),
+  objects = noObjects(),
+  environment,
+}: HouseOptions): Promise<House> {
   const { databases } = home;
   const served = domains.map((domain) => domainTable[domain]);
   const server = new OperationServer(served.map(({ contract }) => contract));
   const seam = new Seam(new RehearsalCarrier(new LocalCarrier(server), { twice: true }));
   const dispatcher = new Dispatcher(new Routes({}), { local: seam }, new Metrics());
-  const settings = loadSettings({ JWT_SECRET_KEY: TEST_SECRET, DATABASE_URL: 'postgres://unused' });
+  const settings = loadSettings({ JWT_SECRET_KEY: TEST_SECRET, DATABASE_URL: 'postgres://unused', ...environment });
   const log = createLogger({ level: 'silent' });
-  const platform = PlatformModule.with({ settings, jwtSecret: TEST_SECRET, log, keyvalue, databases, dispatcher, contracts });
+  const platform = PlatformModule.with({ settings, jwtSecret: TEST_SECRET, log, keyvalue, objects, databases, dispatcher, contracts });
   const app = await NestFactory.createMicroservice(
     { module: class House {}, imports: [platform, ...served.map(({ module }) => module)] },
     { strategy: server, logger: false, abortOnError: false },
@@ -98,6 +111,11 @@ export async function startHouse({ domains, home, keyvalue = new InProcessKeyVal
     },
     close: () => app.close(),
   };
+}
+
+/** For domains that store no files: a folder that nobody makes. */
+function noObjects(): ObjectStore {
+  return new FolderObjects({ folder: join(tmpdir(), `banyan-none-${randomUUID()}`), secret: TEST_SECRET, publicUrl: 'http://unused' });
 }
 
 /** Where a test steps in between a caller and whoever serves him. */

@@ -20,9 +20,10 @@ import { legacyPostgres, postgres } from './services/postgres.mjs';
 import { end, freePort, identityOf, isAlive, isPortFree, launch, startTimeOf, reaped } from './services/processes.mjs';
 import { rabbitmq } from './services/rabbitmq.mjs';
 import { redis } from './services/redis.mjs';
+import { s3 } from './services/s3.mjs';
 import { docker, findSources } from './services/sources.mjs';
 
-const services = [postgres, redis, legacyPostgres, rabbitmq];
+const services = [postgres, redis, legacyPostgres, rabbitmq, s3];
 const temporaryPrefix = 'banyan-test-';
 
 /**

@@ -4,6 +4,7 @@ import { doctorCommand } from './commands/doctor';
 import { eventsCommand } from './commands/events';
 import { legacyCommand } from './commands/legacy';
 import { mailCommand } from './commands/mail';
+import { mediaCommand } from './commands/media';
 import { routeCommand } from './commands/route';
 import { settingsCommand } from './commands/settings';
 import { statusCommand } from './commands/status';
@@ -19,6 +20,7 @@ const commands = [
   legacyCommand,
   eventsCommand,
   mailCommand,
+  mediaCommand,
   userCommand,
   settingsCommand,
 ];

@@ -4,6 +4,8 @@ import { authContract } from '@banyan/auth/contract';
 import { groupContract } from '@banyan/group/contract';
 import { GroupModule } from '@banyan/group/group.module';
 import { adminContract } from '@banyan/migration/routes/contract';
+import { mediaContract } from '@banyan/media/contract';
+import { MediaModule } from '@banyan/media/media.module';
 import { messageContract } from '@banyan/message/contract';
 import { MessageModule } from '@banyan/message/message.module';
 import { notificationContract } from '@banyan/notification/contract';
@@ -23,6 +25,7 @@ export const domainTable: Readonly<Record<DomainName, { readonly contract: Contr
   user: { contract: userContract, module: UserModule },
   message: { contract: messageContract, module: MessageModule },
   group: { contract: groupContract, module: GroupModule },
+  media: { contract: mediaContract, module: MediaModule },
   relay: { contract: relayContract, module: RelayModule },
   notification: { contract: notificationContract, module: NotificationModule },
   websocket: { contract: websocketContract, module: WebsocketModule },

@@ -1,4 +1,5 @@
 import type { DomainName } from '@banyan/domains';
+import { dropExpired as dropExpiredUploads } from '@banyan/media/contract';
 import { dropExpired } from '@banyan/message/contract';
 import { sweepRequestKeys } from '@banyan/platform/database/request-keys';
 import { asSystem } from '@banyan/platform/dispatch/context';
@@ -45,7 +46,12 @@ export class Maintenance {
       await sweepRequestKeys(database);
       await inbox.sweep();
     }
-    if (!this.domains.includes('message')) return;
-    await asSystem('maintenance', { key: `maintenance-${Date.now()}` }, () => this.dispatcher.call(dropExpired, {}));
+    const due = [
+      ...(this.domains.includes('message') ? [dropExpired] : []),
+      ...(this.domains.includes('media') ? [dropExpiredUploads] : []),
+    ];
+    for (const sweep of due) {
+      await asSystem('maintenance', { key: `maintenance-${Date.now()}`, timeoutMs: 60_000 }, () => this.dispatcher.call(sweep, {}));
+    }
   }
 }

@@ -20,6 +20,10 @@ import { Credentials } from '@banyan/platform/edge/credentials';
 import { BODY_MS } from '@banyan/platform/edge/early-body';
 import { ElsewhereHook, mountEdge } from '@banyan/platform/edge/edge';
 import { Limits } from '@banyan/platform/keyvalue/limits';
+import { mountObjectLinks } from '@banyan/platform/edge/download';
+import { UPLOAD_MS } from '@banyan/platform/edge/uploads';
+import { openObjects } from '@banyan/platform/objects/open-objects';
+import type { ObjectStore } from '@banyan/platform/objects/object-store';
 import { mountProbes } from '@banyan/platform/edge/probes';
 import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/edge/service-routes';
 import { TokenVerifier } from '@banyan/platform/tokens/verifier';
@@ -75,8 +79,10 @@ export async function startServer(
   const keyvalue = settings.REDIS_URL
     ? await RedisKeyValue.open(settings.REDIS_URL, { log })
     : new InProcessKeyValue({ onListenerError: (error) => log.error({ err: error }, 'a listener failed') });
+  const objects = openObjects(settings, secret);
   let leave = () => Promise.resolve();
   try {
+    if (settings.SERVE.edge || settings.SERVE.domains.includes('media')) await objects.prepare();
     const others = await joinOthers(storage, settings, metrics, log);
     leave = () => others.leave();
     await storage.follow(others.dataHomes);
@@ -112,7 +118,17 @@ export async function startServer(
       log,
     });
     const app = await createApp(settings, log, legacy?.home, [
-      PlatformModule.with({ settings, jwtSecret: secret, log, keyvalue, databases: storage.databases, dispatcher, contracts, host }),
+      PlatformModule.with({
+        settings,
+        jwtSecret: secret,
+        log,
+        keyvalue,
+        objects,
+        databases: storage.databases,
+        dispatcher,
+        contracts,
+        host,
+      }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
       ...(legacy ? [SocketsModule] : []),
@@ -130,7 +146,7 @@ export async function startServer(
     if (settings.SERVE.domains.includes('notification')) publishMail(metrics, app.get(NotificationService, { strict: false }));
     if (settings.SERVE.domains.includes('relay'))
       publishAdoption(metrics, app.get<AdoptedQueue | undefined>(AdoptedQueue, { strict: false }));
-    if (settings.SERVE.edge) await openEdge({ app, fastify, settings, callers, credentials, dispatcher, keyvalue, metrics, log });
+    if (settings.SERVE.edge) await openEdge({ app, fastify, settings, callers, credentials, dispatcher, keyvalue, objects, metrics, log });
     app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
     await app.init();
     await app.startAllMicroservices();
@@ -158,12 +174,14 @@ export async function startServer(
         legacy?.close();
         await events.stop();
         await leave();
+        await objects.close();
         await keyvalue.close();
         await storage.close();
       },
     };
   } catch (error) {
     await leave();
+    await objects.close();
     await keyvalue.close();
     await storage.close();
     throw error;
@@ -195,7 +213,7 @@ async function createApp(
   const options: FastifyServerOptions = {
     trustProxy: settings.TRUSTED_PROXIES.length > 0 ? [...settings.TRUSTED_PROXIES] : false,
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: elsewhere ? 0 : BODY_MS, // an upload to elsewhere may take its time; the edge then limits its own requests itself
+    requestTimeout: elsewhere ? 0 : settings.SERVE.edge ? UPLOAD_MS : BODY_MS, // uploads may take their time; the edge limits other requests itself
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 500 },
     forceCloseConnections: 'idle',
@@ -228,6 +246,7 @@ interface EdgeWiring {
   readonly credentials: Credentials;
   readonly dispatcher: Dispatcher;
   readonly keyvalue: KeyValue;
+  readonly objects: ObjectStore;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -246,6 +265,7 @@ async function openEdge({ app, fastify, settings, keyvalue, ...parts }: EdgeWiri
   mountJwks(fastify, parts.dispatcher);
   mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
   mountAccountPages(fastify, { app: settings.MAIL_FROM.name, appUrl: settings.FRONTEND_URL });
+  mountObjectLinks(fastify, parts.objects);
   const limits = new Limits(settings.RATE_LIMITS, keyvalue);
   mountEdge(fastify, { contracts: edgeContracts, limits, ...parts });
 }

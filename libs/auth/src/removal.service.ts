@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { groupContract } from '@banyan/group/contract';
+import { mediaContract } from '@banyan/media/contract';
 import { messageContract } from '@banyan/message/contract';
 import { notificationContract } from '@banyan/notification/contract';
 import type { ClientOf, UserActor } from '@banyan/platform/contract';
@@ -40,12 +41,14 @@ export class RemovalService {
     @Client(userContract) users: ClientOf<typeof userContract>,
     @Client(messageContract) messages: ClientOf<typeof messageContract>,
     @Client(groupContract) groups: ClientOf<typeof groupContract>,
+    @Client(mediaContract) media: ClientOf<typeof mediaContract>,
     @Client(notificationContract) notifications: ClientOf<typeof notificationContract>,
   ) {
     this.purges = {
       user: (user_id) => users.purge({ user_id }),
       message: (user_id) => messages.purge({ user_id }),
       group: (user_id) => groups.purge({ user_id }),
+      media: (user_id) => media.purge({ user_id }),
       notification: (user_id) => notifications.purge({ user_id }),
     };
   }

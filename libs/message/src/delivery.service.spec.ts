@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { createLogger } from '@banyan/platform/telemetry/log';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
+import { AttachmentService } from './attachment.service';
 import { DeliveryService } from './delivery.service';
 import { DeliveryStore } from './delivery.store';
 
@@ -11,7 +13,11 @@ describe.each(dataHomes)('messages accepted at one moment in $name', ({ open }) 
   beforeAll(async () => {
     home = await open('message');
     const { database, outbox } = home.databases.of('message');
-    service = new DeliveryService(new DeliveryStore(database), outbox);
+    service = new DeliveryService(
+      new DeliveryStore(database),
+      outbox,
+      new AttachmentService({} as never, createLogger({ level: 'silent' })),
+    );
   });
   beforeEach(async () => {
     [alice, bob] = await Promise.all([home.addUser(), home.addUser()]);

@@ -8,6 +8,7 @@ import { currentTrace } from '@banyan/platform/nest/databases';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import type { accept, adopt } from './contract';
+import { AttachmentService } from './attachment.service';
 import { type Accepted, DeliveryStore, type NewDelivery } from './delivery.store';
 
 /** What legacy takes null and 0 for. */
@@ -26,11 +27,15 @@ export class DeliveryService {
   constructor(
     private readonly store: DeliveryStore,
     private readonly outbox: Outbox,
+    private readonly attachments: AttachmentService,
   ) {}
 
-  /** Message, delivery, key and event are one statement, shared with whatever else waits to be accepted at this moment. */
-  accept(senderId: string, key: string, { ttl_days, ...draft }: Input<typeof accept>): Promise<Accepted> {
-    return this.accepting.add({
+  /**
+   * Message, delivery, key and event are one statement, shared with whatever else waits to be accepted at this moment. Its uploads are
+   * linked after that; if it fails, the event does it.
+   */
+  async accept(senderId: string, key: string, { ttl_days, ...draft }: Input<typeof accept>): Promise<Accepted> {
+    const accepted = await this.accepting.add({
       ...draft,
       id: uuidv7(),
       event_id: uuidv7(),
@@ -40,6 +45,8 @@ export class DeliveryService {
       body_hash: hashBody({ ...draft, ttl_days }),
       ttl_days: ttl_days || USUAL_TTL_DAYS,
     });
+    await this.attachments.tryLink(accepted.message_id, senderId, draft.recipient_id, draft.media_refs);
+    return accepted;
   }
 
   listPending(userId: string) {

@@ -246,6 +246,13 @@ export class DeliveryStore {
     return row;
   }
 
+  /** What the sender said about the files of a message. */
+  async mediaRefs(messageId: string): Promise<readonly Record<string, unknown>[] | null> {
+    const [row] = await this.database.query<{ media_refs: Record<string, unknown>[] | null }>(sql`
+      SELECT media_refs FROM banyan_message.deliveries WHERE message_id = ${messageId}`);
+    return row?.media_refs ?? null;
+  }
+
   async count(): Promise<{ total: number; deliverable: number; expired: number; recipients: number }> {
     const [row] = await this.database.query<{ total: number; deliverable: number; expired: number; recipients: number }>(sql`
       SELECT count(*) AS total, count(*) FILTER (WHERE expires_at > now()) AS deliverable,

@@ -6,6 +6,7 @@ import { Outbox } from '@banyan/platform/events/outbox';
 import { userContract } from '@banyan/user/contract';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
+import { AttachmentService } from './attachment.service';
 import {
   type Message,
   messageDeleted,
@@ -28,6 +29,7 @@ export class MessageService {
     private readonly store: MessageStore,
     private readonly database: Database,
     private readonly outbox: Outbox,
+    private readonly attachments: AttachmentService,
     @Client(userContract) private readonly users: ClientOf<typeof userContract>,
   ) {}
 
@@ -43,7 +45,7 @@ export class MessageService {
       once(tx, { userId: senderId, key, operation: 'message.send', body: draft, ttlMs: KEY_LIFE_MS }, async () => {
         const row = await this.store.insert(tx, { id: uuidv7(), ...draft });
         await this.outbox.add(tx, messageSent, { ...partiesOf(row), position: null }, { key: row.recipient_id });
-        return toMessage(row);
+        return toMessage(row, []);
       }),
     );
   }
@@ -58,7 +60,8 @@ export class MessageService {
       : limit
         ? await this.store.listNewest(userId, otherId, limit)
         : await this.store.listAll(userId, otherId);
-    return rows.map(toMessage);
+    const attachments = await this.attachments.of(rows.map(({ id }) => id));
+    return rows.map((row) => toMessage(row, attachments.get(row.id) ?? []));
   }
 
   async markRead(userId: string, messageId: string) {
@@ -91,6 +94,6 @@ export class MessageService {
 
 const partiesOf = ({ id, sender_id, recipient_id }: MessageRow) => ({ message_id: id, sender_id, recipient_id });
 
-function toMessage(row: MessageRow): Message {
-  return { ...row, has_media: false, media_attachments: [] };
+function toMessage(row: MessageRow, attachments: Message['media_attachments']): Message {
+  return { ...row, has_media: attachments.length > 0, media_attachments: attachments };
 }

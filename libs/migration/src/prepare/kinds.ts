@@ -7,7 +7,8 @@ export const variants: readonly Variant[] = ['text', 'bytea'];
 /** SQL that reads a legacy column as the new side's type. `row` is the alias of the legacy row, with its dot, or empty. */
 export function read(table: LegacyTable, name: string, variant: Variant, row = 'b.'): string {
   const column = columnOf(table, name);
-  const { kind, type, fill } = column;
+  const { kind, type, fill, from } = column;
+  if (from !== undefined) return from;
   const raw = `${row}${name}`;
   switch (kind) {
     case 'plain':

@@ -7,7 +7,7 @@ import { domains } from '@banyan/domains';
  * Every table has the key `id uuid`, which never changes.
  */
 export interface LegacyTable {
-  readonly domain: 'auth' | 'user' | 'message' | 'group';
+  readonly domain: 'auth' | 'user' | 'message' | 'group' | 'media';
   /** Name in the domain's schema, on either home. */
   readonly name: string;
   /** Name in legacy's schema `public`. */
@@ -17,6 +17,8 @@ export interface LegacyTable {
   readonly alsoInserted?: Readonly<Record<string, string>>;
   /** What refers to a row in legacy without `ON DELETE CASCADE`, in the order in which it has to go before the row can. */
   readonly referredToBy?: readonly Reference[];
+  /** A column without which some of the databases in the field take no row: there a row without it is not made, and nothing is said. */
+  readonly refusedWithout?: string;
   /** The rows are parts of another domain's rows. Those whose part was not inserted yet are listed in the side table `pending`. */
   readonly partOf?: { domain: LegacyTable['domain']; table: string; pending: string };
   /**
@@ -57,6 +59,8 @@ export interface Column {
   readonly default?: string;
   /** A copy of what another table owns: shown here, and writes to it are ignored. */
   readonly copy?: true;
+  /** SQL of a copy that is not in the table itself; `b` is its row. */
+  readonly from?: string;
 }
 
 const plain = (type: string, more: { fill?: string; default?: string } = {}): Column => ({ kind: 'plain', type, ...more });
@@ -66,6 +70,11 @@ const content: Column = { kind: 'content', type: 'text' };
 const bytes: Column = { kind: 'bytes', type: 'text' };
 const createdAt: Column = { ...time, fill: "'1970-01-01 00:00:00'::timestamp", default: 'clock_timestamp()' };
 const copy = (column: Column): Column => ({ ...column, copy: true });
+
+const ofMessage = (name: string): Column => ({
+  ...copy(plain('uuid')),
+  from: `(SELECT m.${name} FROM public.messages m WHERE m.id = b.message_id)`,
+});
 
 const id = plain('uuid');
 const email = plain('varchar(255)');
@@ -248,6 +257,24 @@ export const legacyTables: readonly LegacyTable[] = [
       { name: 'pair', of: ['message_id', 'user_id'] },
       { name: 'user', of: ['user_id'] },
     ],
+  },
+  {
+    domain: 'media',
+    name: 'media_attachments',
+    legacy: 'media_attachments',
+    columns: {
+      id,
+      message_id: plain('uuid'),
+      file_name: plain('varchar(255)'),
+      file_type: plain('varchar(100)'),
+      file_size: plain('integer'),
+      file_url: plain('varchar(500)'),
+      thumbnail_url: plain('varchar(500)'),
+      created_at: createdAt,
+      sender_id: ofMessage('sender_id'),
+      recipient_id: ofMessage('recipient_id'),
+    },
+    refusedWithout: 'message_id',
   },
 ];
 

@@ -36,7 +36,7 @@ function insertRow(table: LegacyTable, variant: Variant): string {
     ...table.alsoInserted,
   };
   const pendings = partsOf(table).map((pending) => `\n  INSERT INTO ${pending} (id) VALUES (NEW.id) ON CONFLICT DO NOTHING;`);
-  return `${another(table)}  INSERT INTO public.${table.legacy} (${Object.keys(values).join(', ')})
+  return `${refused(table)}${another(table)}  INSERT INTO public.${table.legacy} (${Object.keys(values).join(', ')})
   VALUES (${Object.values(values).join(', ')})
   ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN RETURN NULL; END IF;${pendings.join('')}
@@ -59,6 +59,14 @@ function another(table: LegacyTable): string {
 /** The rows `d` of legacy's that are one with the row. */
 const sameAs = (row: 'NEW' | 'OLD', { merged }: LegacyTable): string =>
   merged!.by.map((column) => `d.${column} = ${row}.${column}`).join(' AND ');
+
+/** Looked up anew each time: legacy's own repair can lift the restriction. */
+function refused({ legacy, refusedWithout: column }: LegacyTable): string {
+  if (column === undefined) return '';
+  return `  IF NEW.${column} IS NULL AND EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = 'public.${legacy}'::regclass AND attname = '${column}' AND attnotnull) THEN RETURN NULL; END IF;
+`;
+}
 
 function updateRow(table: LegacyTable, variant: Variant): string {
   const changes = writable(table).map(

@@ -4,7 +4,21 @@ import { StartupError } from './startup-error';
 
 /** What must hold between settings. Each fault is one sentence. */
 export function checkTogether(settings: Settings): void {
-  const { AMQP_URL, CARRIER_KEY, DATABASE_URL, JWT_SECRET_KEY, LEGACY_URL, MAIL_FROM, REDIS_URL, ROUTES, SERVE, SMTP_URL } = settings;
+  const {
+    AMQP_URL,
+    CARRIER_KEY,
+    DATABASE_URL,
+    JWT_SECRET_KEY,
+    LEGACY_URL,
+    MAIL_FROM,
+    REDIS_URL,
+    ROUTES,
+    S3_ACCESS_KEY,
+    S3_ENDPOINT,
+    S3_SECRET_KEY,
+    SERVE,
+    SMTP_URL,
+  } = settings;
   const ownServers = usesOwnServers(settings);
   const missing = neededDatabases(settings).find((name) => databaseUrl(settings, name) === undefined);
   const routed = (home: 'remote' | 'legacy') => Object.entries(ROUTES).find(([, weights]) => weights[home] > 0)?.[0];
@@ -23,6 +37,9 @@ export function checkTogether(settings: Settings): void {
   }
   if (AMQP_URL === undefined && routed('remote')) {
     throw new StartupError(`ROUTES sends a part of ${routed('remote')} to remote, which needs AMQP_URL.`);
+  }
+  if (S3_ENDPOINT !== undefined && (S3_ACCESS_KEY === undefined || S3_SECRET_KEY === undefined)) {
+    throw new StartupError(`${S3_ACCESS_KEY === undefined ? 'S3_ACCESS_KEY' : 'S3_SECRET_KEY'} is missing: S3_ENDPOINT needs both keys.`);
   }
   if (SMTP_URL !== undefined && MAIL_FROM.address.endsWith('@localhost')) {
     throw new StartupError(

@@ -80,7 +80,7 @@ export const settingsTable = {
   USER_DATABASE_URL: { ...database('user'), example: 'postgres://banyan@localhost:5433/user_db' },
   MESSAGE_DATABASE_URL: { ...database('message'), example: 'postgres://banyan@localhost:5434/message_db' },
   GROUP_DATABASE_URL: { ...database('group'), example: 'postgres://banyan@localhost:5435/group_db' },
-  MEDIA_DATABASE_URL: { ...database('media'), example: 'postgres://banyan@localhost:5436/media_db', reserved: true },
+  MEDIA_DATABASE_URL: { ...database('media'), example: 'postgres://banyan@localhost:5436/media_db' },
   NOTIFICATION_DATABASE_URL: { ...database('notification'), example: 'postgres://banyan@localhost:5437/notification_db' },
   HOST_DATABASE_URL: { ...database('routes and instances'), example: 'postgres://banyan@localhost:5438/host_db' },
   REDIS_URL: {
@@ -100,17 +100,32 @@ export const settingsTable = {
     meaning: 'The object store. Unset: a folder in DATA_DIR.',
     schema: origin,
     example: 'http://localhost:9000',
-    reserved: true,
   },
   S3_PUBLIC_ENDPOINT: {
     meaning: 'Where clients reach the object store, if elsewhere.',
     schema: origin,
     example: 'https://media.example',
-    reserved: true,
   },
-  S3_BUCKET: { meaning: 'The bucket of media.', schema: anyText, example: 'banyan-media', reserved: true },
-  S3_ACCESS_KEY: { meaning: 'The access key of the object store.', schema: anyText, secret: true, reserved: true },
-  S3_SECRET_KEY: { meaning: 'The secret key of the object store.', schema: anyText, secret: true, reserved: true },
+  S3_BUCKET: { meaning: 'The bucket of media.', schema: anyText, default: 'banyan-media' },
+  S3_REGION: { meaning: 'The region of the object store.', schema: anyText, default: 'us-east-1' },
+  S3_ACCESS_KEY: { meaning: 'The access key of the object store.', schema: anyText, secret: true },
+  S3_SECRET_KEY: { meaning: 'The secret key of the object store.', schema: anyText, secret: true },
+  UPLOAD_LIMIT_MB: { meaning: 'The largest file that may be uploaded, in mebibytes.', schema: wholeNumber(1, 5_000), default: '50' },
+  UPLOAD_QUOTA_MB: {
+    meaning: 'What the uploads of one user may take up together, in mebibytes.',
+    schema: wholeNumber(1, 100_000_000),
+    default: '5000',
+  },
+  UPLOAD_UNLINKED_HOURS: {
+    meaning: 'After how many hours an upload that no message refers to is removed.',
+    schema: wholeNumber(1, 87_600),
+    default: '24',
+  },
+  LEGACY_UPLOADS_DIR: {
+    meaning: "The monolith's folder of uploads: what is there is served too, and as long as it keeps the data, ours are put there as well.",
+    schema: anyText,
+    example: '/srv/legacy/uploads',
+  },
   SMTP_URL: {
     meaning:
       'The mail server; smtps:// speaks TLS from the start, smtp:// as soon as the server offers it. Unset: mail is written to DATA_DIR/mail.',

@@ -23,6 +23,33 @@ export interface HttpBinding {
   /** e.g. `/users/{user_id}` */
   readonly path: string;
   readonly argumentsIn: 'query' | 'body';
+  /** A multipart form brings a file, which goes to the object store and not to the operation. */
+  readonly upload?: Upload;
+  /** The operation says which object is the answer's body: its output is `Download`. */
+  readonly download?: true;
+}
+
+/**
+ * How the edge takes a file: `reserve` ({file_name, file_type}) says under which `key` it is stored and how long it may be (`limit_bytes`);
+ * then the bytes go there; then the operation itself is called with `{upload_id, size_bytes, sha256}`, which `complete`s it.
+ */
+export interface Upload {
+  /** The name of the form's part. */
+  readonly file: string;
+  readonly reserve: Operation;
+  readonly tooLarge: ErrorDefinition;
+}
+
+/** What the edge has to know to answer with an object. */
+export interface Download {
+  readonly key: string;
+  readonly size_bytes: number;
+  readonly content_type: string;
+  readonly etag: string;
+  readonly modified_at: string;
+  readonly file_name: string;
+  readonly inline: boolean;
+  readonly max_age_seconds: number;
 }
 
 type BindingOptions = { readonly argumentsIn?: 'query' | 'body' };
@@ -35,6 +62,8 @@ export const post = binding('POST', 'body');
 export const put = binding('PUT', 'body');
 export const patch = binding('PATCH', 'body');
 export const del = binding('DELETE', 'query');
+export const upload = (path: string, how: Upload): HttpBinding => ({ ...post(path), upload: how });
+export const download = (path: string): HttpBinding => ({ ...get(path), download: true });
 
 export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType, A extends Access = Access> {
   readonly kind: 'query' | 'command';

@@ -1,20 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Actor, AdminsOnly, type Contract, type Operation, pathParameters, type Trace } from '../contract';
+import { type Actor, AdminsOnly, type Contract, type Download, type Operation, pathParameters, type Trace } from '../contract';
 import type { Dispatcher } from '../dispatch/dispatcher';
 import { type Fault, InvalidInput } from '../dispatch/faults';
 import { stickySubject } from '../dispatch/routes';
 import type { Logger } from '../telemetry/log';
 import type { Metrics } from '../telemetry/metrics';
 import { newTrace, parseTraceparent } from '../telemetry/trace';
+import type { ObjectStore } from '../objects/object-store';
 import { answerError, MethodNotAllowed, NotFound } from './answers';
 import { acceptJsonBodies } from './body';
 import type { Callers } from './callers';
 import { type Credentials, isNoToken } from './credentials';
+import { answerDownload } from './download';
 import { allowEarlyBodies, BODY_MS, limitBody } from './early-body';
 import type { Elsewhere } from './elsewhere';
 import type { Limits } from '../keyvalue/limits';
 import { decodedPath, KnownPaths, type Route, routesOf } from './paths';
+import { acceptForms, takeUpload, UPLOAD_MS } from './uploads';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -35,6 +38,7 @@ export interface EdgeParts {
   readonly callers: Callers;
   readonly credentials: Credentials;
   readonly limits: Limits;
+  readonly objects: ObjectStore;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -60,6 +64,7 @@ export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
   server.decorateRequest('idempotencyKey', '');
   server.addHook('onRequest', (request, _reply, done) => {
     request.trace ??= traceOf(request);
+    limitBody(request.raw, takesFile(request) ? UPLOAD_MS : BODY_MS);
     try {
       limits.take('address', request.ip);
       done();
@@ -82,7 +87,12 @@ export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
     done();
   });
   server.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
-  for (const route of routes) addRoute(server, route, parts);
+  for (const route of routes.filter(({ binding }) => !binding.upload)) addRoute(server, route, parts);
+  // In a room of their own: elsewhere a form is a body like any other that is not JSON.
+  server.register(async (room) => {
+    acceptForms(room);
+    for (const route of routes.filter(({ binding }) => binding.upload)) addRoute(room, route, parts);
+  });
   answerUnknownPaths(server, routes);
 }
 
@@ -104,8 +114,7 @@ export class ElsewhereHook {
     request.trace = traceOf(request);
     const { operation } = request.routeOptions.config;
     const isPreflight = request.method === 'OPTIONS' && !OWN_PATHS.includes(pathOf(request));
-    if ((operation || request.is404 || isPreflight) && (await this.ask(request, reply, isPreflight ? undefined : operation))) return;
-    limitBody(request.raw, BODY_MS);
+    if (operation || request.is404 || isPreflight) await this.ask(request, reply, isPreflight ? undefined : operation);
   }
 
   /**
@@ -121,6 +130,9 @@ export class ElsewhereHook {
   }
 }
 
+const takesFile = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
+  config.operation?.http.some((binding) => binding.upload && binding.method === method) ?? false;
+
 function traceOf({ headers: { traceparent } }: FastifyRequest): Trace | undefined {
   return typeof traceparent === 'string' ? parseTraceparent(traceparent) : newTrace();
 }
@@ -130,7 +142,7 @@ const toKnown = ({ operation, binding, path }: Route) => ({ method: binding.meth
 const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0]!;
 
 function addRoute(server: FastifyInstance, { operation, binding, path }: Route, parts: EdgeParts): void {
-  const { dispatcher, callers, credentials, limits } = parts;
+  const { dispatcher, callers, credentials, limits, objects } = parts;
   const inPath = pathParameters(binding.path);
   const limited = operation.limit;
   server.route({
@@ -147,10 +159,13 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
     },
     handler: async (request, reply) => {
       const { actor, idempotencyKey: key, trace, ip: address } = request;
-      const input = argumentsOf(request, inPath, binding.argumentsIn);
+      const input = binding.upload ? {} : argumentsOf(request, inPath, binding.argumentsIn);
       const call = { actor, key, trace, address, subject: subjectOf(operation, actor, input) };
       const { session } = operation;
       try {
+        if (binding.upload) return await takeUpload(request, { operation, how: binding.upload, objects, dispatcher, call });
+        if (binding.download)
+          return await answerDownload(request, reply, objects, (await dispatcher.callFromEdge(operation, input, call)) as Download);
         if (!session) return await dispatcher.callFromEdge(operation, input, call);
         const client = { device: credentials.device(request), agent: request.headers['user-agent']?.slice(0, AGENT_LENGTH) };
         const answer = await dispatcher.callFromEdge(operation, input, { ...call, ...client });

@@ -3,6 +3,7 @@ import { Inject } from '@nestjs/common';
 /** Under which names Nest keeps the parts of the platform that are interfaces or plain values. */
 export const LOG = Symbol('log');
 export const KEYVALUE = Symbol('keyvalue');
+export const OBJECTS = Symbol('objects');
 export const SETTINGS = Symbol('settings');
 export const JWT_SECRET = Symbol('jwt secret');
 

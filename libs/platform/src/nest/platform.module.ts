@@ -4,12 +4,13 @@ import type { Settings } from '../config/table';
 import type { Contract } from '../contract';
 import { clientToken, makeClient } from '../dispatch/client';
 import { Dispatcher } from '../dispatch/dispatcher';
+import type { ObjectStore } from '../objects/object-store';
 import type { KeyValue } from '../keyvalue/keyvalue';
 import type { Logger } from '../telemetry/log';
 import { Databases } from './databases';
 import type { Database } from '../database/database';
 import type { RouteTable } from '../host/route-table';
-import { HOST_STATE, JWT_SECRET, KEYVALUE, LOG, SETTINGS } from './inject';
+import { HOST_STATE, JWT_SECRET, KEYVALUE, LOG, OBJECTS, SETTINGS } from './inject';
 
 /** host_db and what is followed there. */
 export interface HostState {
@@ -23,6 +24,7 @@ export interface PlatformParts {
   readonly jwtSecret: string;
   readonly log: Logger;
   readonly keyvalue: KeyValue;
+  readonly objects: ObjectStore;
   readonly databases: Databases;
   readonly dispatcher: Dispatcher;
   /** Of every domain, loaded here or not: each has a client. */
@@ -34,12 +36,13 @@ export interface PlatformParts {
 @Global()
 @Module({ imports: [DiscoveryModule], exports: [DiscoveryModule] })
 export class PlatformModule {
-  static with({ settings, jwtSecret, log, keyvalue, databases, dispatcher, contracts, host }: PlatformParts): DynamicModule {
+  static with({ settings, jwtSecret, log, keyvalue, objects, databases, dispatcher, contracts, host }: PlatformParts): DynamicModule {
     const providers = [
       { provide: SETTINGS, useValue: settings },
       { provide: JWT_SECRET, useValue: jwtSecret },
       { provide: LOG, useValue: log },
       { provide: KEYVALUE, useValue: keyvalue },
+      { provide: OBJECTS, useValue: objects },
       { provide: Databases, useValue: databases },
       { provide: Dispatcher, useValue: dispatcher },
       { provide: HOST_STATE, useValue: host },

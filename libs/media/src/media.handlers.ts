@@ -1,0 +1,26 @@
+import { messageDeleted } from '@banyan/message/contract/events';
+import type { Delivered } from '@banyan/platform/events/stored-event';
+import { On, Subscriber } from '@banyan/platform/events/subscriptions';
+import { mediaDeleted, mediaUploaded } from './contract/events';
+import { MediaService } from './media.service';
+
+@Subscriber('media')
+export class MediaHandlers {
+  constructor(private readonly media: MediaService) {}
+
+  @On(mediaUploaded)
+  async makeThumbnail({ data: { media_id } }: Delivered<typeof mediaUploaded>): Promise<void> {
+    await this.media.makeThumbnail(media_id);
+  }
+
+  /** Usually done by then; this is for a process that was killed in between. */
+  @On(mediaDeleted)
+  async eraseBytes({ data: { media_id } }: Delivered<typeof mediaDeleted>): Promise<void> {
+    await this.media.erase(media_id);
+  }
+
+  @On(messageDeleted)
+  async removeWithMessage({ data }: Delivered<typeof messageDeleted>): Promise<void> {
+    if (data.for === 'both') await this.media.removeOfMessage(data.message_id);
+  }
+}

@@ -1,0 +1,312 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { Settings } from '@banyan/platform/config/table';
+import { type Actor, type Input, type UserActor } from '@banyan/platform/contract';
+import { Database, type Transaction } from '@banyan/platform/database/database';
+import { once } from '@banyan/platform/database/request-keys';
+import { dispositionOf } from '@banyan/platform/edge/disposition';
+import { Outbox } from '@banyan/platform/events/outbox';
+import { InjectLog, OBJECTS, SETTINGS } from '@banyan/platform/nest/inject';
+import type { ObjectStore } from '@banyan/platform/objects/object-store';
+import { ReadThroughObjects } from '@banyan/platform/objects/read-through.objects';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import { Inject, Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import {
+  type attach,
+  type complete,
+  FileNotFound,
+  FileTypeNotAllowed,
+  ImageTooLarge,
+  mediaDeleted,
+  MediaNotFound,
+  mediaUploaded,
+  type MessageAttachment,
+  NotTheUploader,
+  QuotaExceeded,
+  type reserve,
+  type Uploaded,
+  UploadNotFound,
+} from './contract';
+import { categoryOf, extensionOf, HEAD_BYTES, isInline, servedType } from './file-types';
+import { type AttachmentRow, MediaStore, type ObjectRow } from './media.store';
+import { PIXEL_LIMIT, pixelsOf, thumbnailOf } from './thumbnails';
+
+const MEBIBYTE = 1_048_576;
+const KEY_LIFE_MS = 24 * 3_600_000;
+const FILES = '/api/v1/media/files/';
+const YEAR_SECONDS = 31_536_000;
+/** In which the size of an image is said; cameras put a lot before it. */
+const IMAGE_HEAD_BYTES = 262_144;
+/** Names that the monolith gives. */
+const LEGACY_NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[A-Za-z0-9]{1,8}$/;
+const BATCH = 200;
+
+@Injectable()
+export class MediaService {
+  constructor(
+    private readonly store: MediaStore,
+    private readonly database: Database,
+    private readonly outbox: Outbox,
+    @Inject(OBJECTS) private readonly objects: ObjectStore,
+    @Inject(SETTINGS) private readonly settings: Settings,
+    @InjectLog() private readonly log: Logger,
+  ) {}
+
+  async reserve(userId: string, key: string, draft: Input<typeof reserve>) {
+    if (!categoryOf(draft.file_name)) throw FileTypeNotAllowed();
+    if ((await this.store.used(userId)) >= this.quota) throw QuotaExceeded();
+    return this.database.transaction((tx) =>
+      once(tx, { userId, key, operation: 'media.reserve', body: draft, ttlMs: KEY_LIFE_MS }, async () => {
+        if (await this.store.isRemoved(tx, userId)) throw UploadNotFound();
+        const id = uuidv7();
+        const name = `${randomUUID()}${extensionOf(draft.file_name)}`; // version 4: nobody may guess it from another one
+        await this.store.reserve(tx, { id, name, uploader_id: userId, ...draft });
+        return { upload_id: id, key: name, limit_bytes: this.settings.UPLOAD_LIMIT_MB * MEBIBYTE };
+      }),
+    );
+  }
+
+  /** What the bytes are is looked at here, in the object store: they came past no other part of this domain. */
+  async complete(userId: string, { upload_id, size_bytes, sha256 }: Input<typeof complete>): Promise<Uploaded> {
+    const row = await this.store.find(upload_id);
+    if (!row || row.uploader_id !== userId || row.state === 'removed') throw UploadNotFound();
+    if (row.state === 'stored') return toUploaded(row);
+    const served_type = await this.judge(row, size_bytes).catch(async (error: unknown) => {
+      if ((error as { code?: unknown }).code === FileTypeNotAllowed.code || (error as { code?: unknown }).code === ImageTooLarge.code)
+        await this.giveUp(row);
+      throw error;
+    });
+    const stored = { size_bytes, sha256, served_type, file_url: FILES + row.name };
+    const isKept = await this.database.transaction(async (tx) => {
+      const now = await this.store.lock(tx, upload_id);
+      if (now?.state === 'stored') return true;
+      if (now?.state !== 'reserved' || (await this.store.isRemoved(tx, userId))) throw UploadNotFound();
+      if (!(await this.store.use(tx, userId, size_bytes, this.quota))) return false;
+      await this.store.store(tx, now, stored);
+      await this.outbox.add(tx, mediaUploaded, { media_id: upload_id, uploader_id: userId }, { key: upload_id });
+      return true;
+    });
+    if (!isKept) {
+      await this.giveUp(row);
+      throw QuotaExceeded();
+    }
+    // As long as the monolith may have to serve it again.
+    if (this.database.isLegacy && this.objects instanceof ReadThroughObjects) await this.objects.mirror(row.name);
+    return toUploaded({ ...row, size_bytes });
+  }
+
+  private async judge(row: ObjectRow, sizeBytes: number): Promise<string> {
+    const isImage = categoryOf(row.file_name) === 'image';
+    const head = sizeBytes === 0 ? Buffer.alloc(0) : await this.head(row.name, isImage ? IMAGE_HEAD_BYTES : HEAD_BYTES, sizeBytes);
+    const type = await servedType(row.file_name, head.subarray(0, HEAD_BYTES));
+    if (type === undefined) throw FileTypeNotAllowed();
+    if (isImage && ((await pixelsOf(head)) ?? 0) > PIXEL_LIMIT) throw ImageTooLarge();
+    return type;
+  }
+
+  private async head(key: string, bytes: number, sizeBytes: number): Promise<Buffer> {
+    return buffer(await this.objects.read(key, { start: 0, end: Math.min(bytes, sizeBytes) - 1 }));
+  }
+
+  /** The bytes first: while the row is there, somebody comes back for them. */
+  private async giveUp(row: ObjectRow): Promise<void> {
+    await this.database.transaction((tx) => this.store.remove(tx, { ...row, uploader_id: null }, 0));
+    await this.erase(row.id);
+  }
+
+  async file(name: string) {
+    const row = await this.store.findByName(name);
+    if (row && !row.is_there) throw FileNotFound();
+    if (!row) return this.legacyFile(name);
+    if (row.thumbnail === name) {
+      const found = await this.objects.find(name);
+      if (!found) throw FileNotFound();
+      return this.answer(name, found.sizeBytes, 'image/webp', `"${name}"`, row.created_at, name);
+    }
+    return this.answer(name, row.size_bytes!, row.served_type!, `"${row.sha256}"`, row.created_at, name); // the page saves it under its own name
+  }
+
+  /** A file in the monolith's folder, by a name that the monolith has given; its row may be gone or never have been. */
+  private async legacyFile(name: string) {
+    if (!(this.objects instanceof ReadThroughObjects) || !LEGACY_NAME.test(name)) throw FileNotFound();
+    const found = await this.objects.find(name);
+    if (!found) throw FileNotFound();
+    const { sizeBytes, modifiedAt } = found;
+    const head = sizeBytes === 0 ? Buffer.alloc(0) : await this.head(name, HEAD_BYTES, sizeBytes);
+    const type = (await servedType(name, head)) ?? 'application/octet-stream';
+    return this.answer(name, sizeBytes, type, `"${sizeBytes.toString(16)}-${Date.parse(modifiedAt).toString(16)}"`, modifiedAt, name);
+  }
+
+  private answer(key: string, size_bytes: number, content_type: string, etag: string, modified_at: string, file_name: string) {
+    return { key, size_bytes, content_type, etag, modified_at, file_name, inline: isInline(content_type), max_age_seconds: YEAR_SECONDS };
+  }
+
+  async link(userId: string, mediaId: string, expiresInSeconds: number) {
+    const [row, attachment] = await Promise.all([this.store.find(mediaId), this.store.findAttachment(mediaId)]);
+    const isThere = row ? row.state === 'stored' && (!row.is_listed || attachment) : attachment;
+    if (!isThere || !(await this.store.isViewer(mediaId, userId))) throw MediaNotFound();
+    const name = row?.name ?? nameOf(attachment!);
+    const { content_type, inline } = await this.file(name);
+    const file_name = row?.file_name ?? attachment!.file_name;
+    const expires_at = new Date(Date.now() + expiresInSeconds * 1000).toISOString().replace('Z', '000Z');
+    const to = (key: string, contentType: string, disposition: string) =>
+      this.objects.link(key, { expiresInSeconds, contentType, disposition });
+    return {
+      url: await to(name, content_type, dispositionOf(file_name, inline)),
+      thumbnail_url: row?.thumbnail ? await to(row.thumbnail, 'image/webp', dispositionOf(row.thumbnail, true)) : null,
+      expires_at,
+    };
+  }
+
+  async ofMessage(userId: string, messageId: string) {
+    const rows = await this.store.listOf([messageId]);
+    const visible: AttachmentRow[] = [];
+    for (const row of rows) {
+      const isParty = row.sender_id === userId || row.recipient_id === userId;
+      if (isParty || (await this.store.isViewer(row.id, userId))) visible.push(row);
+    }
+    return visible.map((row) => {
+      const { message_id: _, thumbnail_url: __, ...attached } = toAttachment(row);
+      return attached;
+    });
+  }
+
+  async ofMessages(messageIds: readonly string[]) {
+    return { attachments: (await this.store.listOf(messageIds)).map(toAttachment) };
+  }
+
+  async usage(userId: string) {
+    return { used_bytes: await this.store.used(userId), quota_bytes: this.quota };
+  }
+
+  async attach({ message_id: messageId, media_ids, uploader_id: senderId, viewer_ids }: Input<typeof attach>) {
+    const ids = [...new Set(media_ids)];
+    const recipientId = viewer_ids.find((id) => id !== senderId) ?? null;
+    if (ids.length > 0)
+      await this.database.transaction(async (tx) => {
+        const known = await this.store.known(tx, ids);
+        const own = await this.store.lockLinkable(tx, ids, senderId, messageId);
+        const listed = new Map((await this.store.lockAttachments(tx, ids)).map((row) => [row.id, row]));
+        const linked: string[] = [];
+        for (const row of own) {
+          const attachment = listed.get(row.id);
+          if (attachment ? attachment.message_id !== null && attachment.message_id !== messageId : row.is_listed) continue;
+          if (attachment) await this.store.linkListed(tx, row.id, messageId, senderId, recipientId);
+          else {
+            const thumbnailUrl = row.thumbnail && FILES + row.thumbnail;
+            await this.store.linkUnlisted(tx, row, { messageId, senderId, recipientId, url: FILES + row.name, thumbnailUrl });
+          }
+          linked.push(row.id);
+        }
+        // What the monolith took has no uploader. Only who uploaded it knows its id until it is linked.
+        for (const row of listed.values()) {
+          if (!known.has(row.id) && row.message_id === null) await this.store.linkListed(tx, row.id, messageId, senderId, recipientId);
+        }
+        await this.store.noteLinked(tx, linked, messageId, [senderId, ...viewer_ids]);
+      });
+    const { attachments } = await this.ofMessages([messageId]);
+    const there = new Set(attachments.map(({ id }) => id));
+    return { attached: ids.filter((id) => there.has(id)), attachments };
+  }
+
+  async remove(actor: UserActor, key: string, mediaId: string) {
+    const body = { media_id: mediaId };
+    const answer = await this.database.transaction((tx) =>
+      once(tx, { userId: actor.userId, key, operation: 'media.remove', body, ttlMs: KEY_LIFE_MS }, async () => {
+        await this.removeIn(tx, mediaId, actor);
+        return { message: 'Media deleted successfully' as const };
+      }),
+    );
+    await this.erase(mediaId).catch((error: unknown) => this.log.warn({ err: error }, 'a removed file is erased later'));
+    return answer;
+  }
+
+  /** @throws MediaNotFound, NotTheUploader */
+  private async removeIn(tx: Transaction, mediaId: string, by: Actor): Promise<void> {
+    const row = await this.store.lock(tx, mediaId);
+    const [attachment] = await this.store.lockAttachments(tx, [mediaId]);
+    if (row ? row.state === 'removed' || (row.is_listed && !attachment && by.kind === 'user') : !attachment) throw MediaNotFound();
+    const owner = row?.uploader_id ?? attachment?.sender_id;
+    if (by.kind === 'user' && owner !== by.userId && (owner || by.role !== 'admin')) throw NotTheUploader();
+    const gone = row ?? { ...attachment!, name: nameOf(attachment!), uploader_id: null };
+    await this.store.remove(tx, gone, row?.state === 'stored' ? (row.size_bytes ?? 0) : 0);
+    const message_id = row?.message_id ?? attachment?.message_id ?? null;
+    await this.outbox.add(tx, mediaDeleted, { media_id: mediaId, message_id, by: by.kind === 'user' ? by.userId : null }, { key: mediaId });
+  }
+
+  /** Its bytes, once it is found no more. Can be repeated. */
+  async erase(mediaId: string): Promise<void> {
+    const row = await this.store.find(mediaId);
+    if (row?.state !== 'removed') return;
+    await this.objects.remove(row.name);
+    if (row.thumbnail) await this.objects.remove(row.thumbnail);
+    await this.store.forget(mediaId);
+  }
+
+  /** Repeats are harmless: a file has one thumbnail or none. */
+  async makeThumbnail(mediaId: string): Promise<void> {
+    const row = await this.store.find(mediaId);
+    if (row?.state !== 'stored' || row.thumbnail || !row.size_bytes || !/^image\/(jpeg|png|gif|webp)$/.test(row.served_type ?? '')) return;
+    const image = await thumbnailOf(await this.objects.read(row.name));
+    if (!image) return;
+    // Its own name, as unguessable as the file's; made of the id, so that a repeat writes over it instead of beside it.
+    const name = `${row.name.slice(0, 36)}.thumbnail.webp`;
+    await this.objects.put(name, Readable.from([image]), { contentType: 'image/webp' });
+    const isKept = await this.database.transaction((tx) => this.store.setThumbnail(tx, mediaId, name, FILES + name));
+    if (!isKept && (await this.store.find(mediaId))?.thumbnail !== name) await this.objects.remove(name);
+  }
+
+  async removeOfMessage(messageId: string): Promise<void> {
+    for (const { id } of await this.store.listOf([messageId])) await this.removeUnasked(id);
+  }
+
+  async dropExpired() {
+    let dropped = 0;
+    for (const { id } of await this.store.listExpired(this.settings.UPLOAD_UNLINKED_HOURS, BATCH)) {
+      await this.removeUnasked(id);
+      dropped++;
+    }
+    for (const { id } of await this.store.listLeft(BATCH)) await this.erase(id);
+    return { dropped };
+  }
+
+  /** First nothing more is taken from him, then everything goes. */
+  async purge(userId: string): Promise<Record<string, never>> {
+    await this.store.markRemoved(userId);
+    for (;;) {
+      const some = await this.store.listOfUser(userId, BATCH);
+      for (const { id } of some) await this.removeUnasked(id);
+      if (some.length < BATCH) break;
+    }
+    await this.store.forgetUser(userId);
+    return {};
+  }
+
+  private async removeUnasked(mediaId: string): Promise<void> {
+    await this.database
+      .transaction((tx) => this.removeIn(tx, mediaId, { kind: 'system', name: 'media' }))
+      .catch((error: unknown) => {
+        if ((error as { code?: unknown }).code !== MediaNotFound.code) throw error;
+      });
+    await this.erase(mediaId);
+  }
+
+  private get quota(): number {
+    return this.settings.UPLOAD_QUOTA_MB * MEBIBYTE;
+  }
+}
+
+const nameOf = ({ file_url }: AttachmentRow): string => file_url.split('/').at(-1)!;
+
+function toUploaded({ id, file_name, file_type, size_bytes, name }: ObjectRow): Uploaded {
+  const category = categoryOf(file_name) ?? 'document';
+  return { id, file_name, file_type, file_size: size_bytes!, file_url: FILES + name, category };
+}
+
+function toAttachment(row: AttachmentRow): MessageAttachment {
+  const { id, file_name, file_type, file_size, file_url, thumbnail_url, created_at } = row;
+  const category = categoryOf(file_name) ?? 'document';
+  return { id, message_id: row.message_id!, file_name, file_type, file_size, file_url, category, thumbnail_url, created_at };
+}

@@ -1,0 +1,56 @@
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Turns } from '@banyan/platform/dispatch/turns';
+import sharp from 'sharp';
+
+/** The longer side of a thumbnail. What is not larger needs none. */
+export const THUMBNAIL_PIXELS = 320;
+/** Of an image: more would take a reader's browser down (50 million are 200 MB of memory). */
+export const PIXEL_LIMIT = 50_000_000;
+const AT_ONCE = 2;
+
+sharp.cache(false);
+sharp.concurrency(1);
+const turns = new Turns(AT_ONCE);
+
+/**
+ * How many pixels the header of an image claims, all pages of it on one another.
+ *
+ * @param head the beginning of the file
+ * @returns undefined if that cannot be told
+ */
+export async function pixelsOf(head: Buffer): Promise<number | undefined> {
+  try {
+    const { width, height } = await turns.take(() => sharp(head, { failOn: 'none', limitInputPixels: false }).metadata());
+    return width && height ? width * height : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As WebP, turned as the camera was held, without anything else that the camera wrote. @returns undefined for a small or broken image */
+export function thumbnailOf(image: Readable): Promise<Buffer | undefined> {
+  return turns.take(async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'banyan-image-'));
+    const path = join(folder, 'image');
+    try {
+      await pipeline(image, createWriteStream(path, { mode: 0o600 }));
+      const { width = 0, height = 0 } = await sharp(path, { limitInputPixels: PIXEL_LIMIT }).metadata();
+      if (width <= THUMBNAIL_PIXELS && height <= THUMBNAIL_PIXELS) return undefined;
+      return await sharp(path, { limitInputPixels: PIXEL_LIMIT, sequentialRead: true })
+        .timeout({ seconds: 20 })
+        .rotate()
+        .resize({ width: THUMBNAIL_PIXELS, height: THUMBNAIL_PIXELS, fit: 'inside', withoutEnlargement: true })
+        .webp({ quality: 75 })
+        .toBuffer();
+    } catch {
+      return undefined; // an image that cannot be read is still a file that can be downloaded
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+}

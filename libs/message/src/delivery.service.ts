@@ -11,7 +11,7 @@ import type { accept, adopt } from './contract';
 import { type Accepted, DeliveryStore, type NewDelivery } from './delivery.store';
 
 /** What legacy takes null and 0 for. */
-const USUAL_TTL_DAYS = 7;
+export const USUAL_TTL_DAYS = 7;
 /** What one answer carries; the rest comes when it is acknowledged. Without the bytes, a stranger could fill a queue until no process can answer it. */
 const PAGE = { limit: 5_000, bytes: 8_000_000 };
 
@@ -40,6 +40,10 @@ export class DeliveryService {
       body_hash: hashBody({ ...draft, ttl_days }),
       ttl_days: ttl_days || USUAL_TTL_DAYS,
     });
+  }
+
+  async findQueued(messageId: string) {
+    return { message: (await this.store.findQueued(messageId)) ?? null };
   }
 
   listPending(userId: string) {

@@ -5,11 +5,21 @@ import { DeliveryStore } from './delivery.store';
 import { MessageController } from './message.controller';
 import { MessageService } from './message.service';
 import { MessageStore } from './message.store';
+import { ReceiptService } from './receipt.service';
 import { RemovalService } from './removal.service';
 import { RemovalStore } from './removal.store';
 
 @Module({
   controllers: [MessageController],
-  providers: [...dataOf('message'), MessageService, MessageStore, DeliveryService, DeliveryStore, RemovalService, RemovalStore],
+  providers: [
+    ...dataOf('message'),
+    MessageService,
+    MessageStore,
+    DeliveryService,
+    DeliveryStore,
+    ReceiptService,
+    RemovalService,
+    RemovalStore,
+  ],
 })
 export class MessageModule {}

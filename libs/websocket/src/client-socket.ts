@@ -1,5 +1,6 @@
 import type { UserActor } from '@banyan/platform/contract';
 import type { WebSocket } from 'ws';
+import { Confirmed } from './confirmed';
 import type { Connection } from './connections';
 import type { Frame } from './contract';
 import { SentFrames, textOf } from './outgoing';
@@ -22,8 +23,11 @@ const SERVICE_RESTART = 1012;
 export class ClientSocket implements Connection {
   private readonly sent = new SentFrames();
   private held: Frame[] | undefined = [];
+  readonly confirmed = new Confirmed();
   /** The last ping has been answered. */
   isAlive = true;
+  /** In which second of the round it is pinged. */
+  slot = 0;
 
   constructor(
     readonly connectionId: string,

@@ -60,8 +60,8 @@ export class MessageController implements Handlers<typeof messageContract> {
     return this.deliveries.findQueued(message_id);
   }
 
-  confirmReceipt({ message_id, sender_id }: Input<typeof confirmReceipt>, { actor }: CallContext) {
-    return this.receipts.confirm(actor.userId, message_id, sender_id);
+  confirmReceipt(receipt: Input<typeof confirmReceipt>, { actor }: CallContext) {
+    return this.receipts.confirm(actor.userId, receipt);
   }
 
   haveWritten({ user_id, other_id }: Input<typeof haveWritten>) {

@@ -1,11 +1,14 @@
 import { messageContract } from '@banyan/message/contract';
 import { type ClientOf, KeyReused, isError, normaliseUuid, type UserActor, Uuid } from '@banyan/platform/contract';
 import { Client } from '@banyan/platform/dispatch/client';
+import { asUser } from '@banyan/platform/dispatch/context';
+import { relayContract } from '@banyan/relay/contract';
 import { userContract } from '@banyan/user/contract';
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Audience } from './audience';
 import { contactAddedFrame } from './contact-frame';
+import { receiptFrame } from './receipt-frame';
 import { WebsocketService } from './websocket.service';
 
 /** As clients write it: in any case, with or without dashes. */
@@ -19,7 +22,6 @@ const NewMessage = z.object({
 });
 const Typing = z.object({ recipient_id: Id, is_typing: z.boolean().catch(false) });
 const Receipt = z.object({ message_id: Id, sender_id: Id });
-const Read = z.object({ message_id: Id });
 const Introduction = z.object({ inviter_id: Id, contact_id: Id });
 
 /** What the monolith writes where a client sends no key. */
@@ -37,6 +39,7 @@ export class FrameService {
     private readonly sockets: WebsocketService,
     private readonly audience: Audience,
     @Client(messageContract) private readonly messages: ClientOf<typeof messageContract>,
+    @Client(relayContract) private readonly relay: ClientOf<typeof relayContract>,
     @Client(userContract) private readonly users: ClientOf<typeof userContract>,
   ) {}
 
@@ -62,8 +65,15 @@ export class FrameService {
       has_media: false,
       media_attachments: [],
     };
-    await this.sockets.push(rest.recipient_id, { type: 'new_message', id: message_id, body });
+    const { delivered } = await this.sockets.push(rest.recipient_id, { type: 'new_message', id: message_id, body });
     await this.sockets.push(userId, { type: 'message_sent', id: message_id, body: { message_id, status: 'sent', timestamp: created_at } });
+    if (delivered > 0) await this.takeOut(rest.recipient_id, message_id);
+  }
+
+  /** What was shown on a socket waits no more, as it never did at the monolith; whoever was away finds it in his queue. */
+  private async takeOut(recipientId: string, messageId: string): Promise<void> {
+    const recipient: UserActor = { kind: 'user', userId: recipientId, role: 'user' };
+    await asUser(recipient, { key: `shown/${messageId}` }, () => this.relay.acknowledge({ message_id: messageId }));
   }
 
   async passTyping({ userId }: UserActor, payload: Payload): Promise<void> {
@@ -72,16 +82,12 @@ export class FrameService {
     await this.sockets.pushMany([data.recipient_id], { type: 'typing', id: '', body: { sender_id: userId, is_typing: data.is_typing } });
   }
 
-  /** Of a group's message nothing is confirmed in this way. What is new is told to the sender by its event. */
-  async confirmReceipt(payload: Payload): Promise<void> {
-    const { data } = Receipt.safeParse(payload);
-    if (data) await this.messages.confirmReceipt(data);
-  }
-
-  /** Who sent it is known to whoever stores it. */
-  async confirmRead(payload: Payload): Promise<void> {
-    const { data } = Read.safeParse(payload);
-    if (data) await this.messages.markRead(data);
+  /** Stored first, if it is news; then the sender is told. Of a group's message nothing is confirmed in this way. */
+  async confirm(how: 'delivered' | 'read', payload: Payload): Promise<void> {
+    const { data: receipt } = Receipt.safeParse(payload);
+    if (!receipt || !(await this.messages.confirmReceipt({ ...receipt, read: how === 'read' })).is_known) return;
+    const { message_id, sender_id } = receipt;
+    await this.sockets.pushMany([sender_id], receiptFrame(how, message_id));
   }
 
   /** A client may show himself, and nobody else, to somebody in whose list he is. */

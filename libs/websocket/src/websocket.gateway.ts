@@ -60,14 +60,14 @@ export class SocketGateway implements OnGatewayConnection<WebSocket>, OnGatewayD
   @SubscribeMessage('delivery_confirmation')
   deliveryConfirmation(@ConnectedSocket() socket: WebSocket, @MessageBody() payload: Payload): Promise<void> {
     return this.frame(socket, 'delivery_confirmation', (_user, client) =>
-      client.confirmed.once('delivered', payload['message_id'], () => this.frames.confirmReceipt(payload)),
+      client.confirmed.once('delivered', payload['message_id'], () => this.frames.confirm('delivered', payload)),
     );
   }
 
   @SubscribeMessage('read_confirmation')
   readConfirmation(@ConnectedSocket() socket: WebSocket, @MessageBody() payload: Payload): Promise<void> {
     return this.frame(socket, 'read_confirmation', (_user, client) =>
-      client.confirmed.once('read', payload['message_id'], () => this.frames.confirmRead(payload)),
+      client.confirmed.once('read', payload['message_id'], () => this.frames.confirm('read', payload)),
     );
   }
 

@@ -8,7 +8,7 @@ import { On, Subscriber } from '@banyan/platform/events/subscriptions';
 import { userContract } from '@banyan/user/contract';
 import { contactAdded } from '@banyan/user/contract/events';
 import { contactAddedFrame } from './contact-frame';
-import { now } from './now';
+import { receiptFrame } from './receipt-frame';
 import { WebsocketService } from './websocket.service';
 
 /** What happened elsewhere, as frames. A repeat makes the same frame, and no socket takes it twice. */
@@ -38,12 +38,12 @@ export class WebsocketHandlers {
 
   @On(messageReceived)
   async tellDelivered({ data: { message_id, sender_id } }: Delivered<typeof messageReceived>): Promise<void> {
-    await this.sockets.pushMany([sender_id], { type: 'message_delivered', id: message_id, body: { message_id, timestamp: now() } });
+    await this.sockets.pushMany([sender_id], receiptFrame('delivered', message_id));
   }
 
   @On(messageRead)
   async tellRead({ data: { message_id, sender_id } }: Delivered<typeof messageRead>): Promise<void> {
-    await this.sockets.pushMany([sender_id], { type: 'message_read', id: message_id, body: { message_id, timestamp: now() } });
+    await this.sockets.pushMany([sender_id], receiptFrame('read', message_id));
   }
 
   /** To him in whose list somebody is now; of two who have each other now, each hears of the other. */

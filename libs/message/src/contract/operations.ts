@@ -114,12 +114,15 @@ export const queued = query({
   output: z.object({ message: QueuedMessage.nullable() }),
 });
 
-/** Note that the caller has a message that `sender_id` sent to him. Said to others once (`message.received`), however often it is repeated. */
+/**
+ * Note that the caller has, or with `read` has read, a message that `sender_id` sent to him. Said to others once (`message.received`,
+ * `message.read`), however often it is repeated.
+ */
 export const confirmReceipt = command({
-  summary: 'Note that the caller has received a message.',
+  summary: 'Note that the caller has received or read a message.',
   access: 'user',
   repeatable: 'yes',
-  input: z.object({ message_id: Uuid, sender_id: Uuid }),
+  input: z.object({ message_id: Uuid, sender_id: Uuid, read: z.boolean().default(false) }),
   output: z.object({ is_known: z.boolean() }),
 });
 

@@ -63,6 +63,11 @@ export class SocketAdapter implements WebSocketAdapter<WebSocketServer, WebSocke
     });
   }
 
+  /** Nest asks for it when the program ends; sockets have ended by then. */
+  dispose(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(server: WebSocketServer): void {
     server.removeAllListeners('connection');
   }

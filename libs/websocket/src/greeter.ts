@@ -29,8 +29,7 @@ export class Greeter {
         this.relay.pending({}).catch(this.ignored('queue')),
         this.announcer.onlineFor(userId).catch(this.ignored('presence')),
       ]);
-      for (const data of pending?.messages ?? [])
-        if (!(await client.greet({ type: 'relay_message', id: data.id, body: { data } }))) return;
+      for (const data of pending?.messages ?? []) if (!(await client.greet({ type: 'relay_message', id: data.id, body: { data } }))) return;
       const greeting = { user_id: userId, online_users: presence?.online ?? [], timestamp: now() };
       await client.greet({ type: 'connection_established', id: '', body: greeting });
       client.release();

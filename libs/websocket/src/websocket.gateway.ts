@@ -3,7 +3,14 @@ import type { UserActor } from '@banyan/platform/contract';
 import { asUser } from '@banyan/platform/dispatch/context';
 import { InjectLog } from '@banyan/platform/nest/inject';
 import type { Logger } from '@banyan/platform/telemetry/log';
-import { ConnectedSocket, MessageBody, OnGatewayConnection, OnGatewayDisconnect, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import {
+  ConnectedSocket,
+  MessageBody,
+  OnGatewayConnection,
+  OnGatewayDisconnect,
+  SubscribeMessage,
+  WebSocketGateway,
+} from '@nestjs/websockets';
 import type { WebSocket } from 'ws';
 import { ClientSocket } from './client-socket';
 import { FrameService } from './frame.service';

@@ -51,9 +51,10 @@ export class Presence {
     const lost = await Promise.all(
       ended.map(async ({ member }) => ((await this.keyvalue.sortedRemove(EVERYBODY, [member])) > 0 ? member : undefined)),
     );
-    const online = await Promise.all(lost.map((userId) => userId !== undefined && this.isOnline(userId, now)));
+    const gone = lost.filter((userId) => userId !== undefined);
+    const online = await Promise.all(gone.map((userId) => this.isOnline(userId, now)));
     // Whoever has come since is renewed by the process that has him.
-    return lost.filter((userId, index): userId is string => userId !== undefined && !online[index]);
+    return gone.filter((_, index) => !online[index]);
   }
 
   /** @returns true if it was the user's last connection: he is offline now, and nobody else is told so */

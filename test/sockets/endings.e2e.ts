@@ -51,3 +51,16 @@ describe('the sockets of a process that ends', () => {
     expect(watching.of('user_offline')).toEqual([]);
   });
 });
+
+describe('sockets whose home is a worker', () => {
+  let deployment: Deployment | undefined;
+  afterEach(() => deployment?.remove());
+
+  it('are served by the host while there is none', async () => {
+    deployment = await Deployment.start({ remote: { websocket: 1 }, workers: { user: 1 } });
+    const ada = await register(deployment.url);
+    const socket = await SocketClient.open(deployment.url, ada);
+    await socket.settled(ada.id);
+    expect(socket.of('typing')).toHaveLength(1);
+  });
+});

@@ -148,7 +148,7 @@ export async function startServer(
         pipe,
         origins: settings.SERVE.edge ? [settings.PUBLIC_URL, ...settings.CORS_ORIGINS] : undefined,
         home: (userId) => (settings.SERVE.edge ? others.routes.routes.home('websocket', userId) : 'local'),
-        workers: () => socketWorkers(others.instances),
+        workers: () => socketWorkers(others.instances, sockets.isServing),
         elsewhere: legacy?.home,
         isDraining: () => isDraining,
       });
@@ -248,10 +248,13 @@ async function createApp(
   return app;
 }
 
-/** Of the processes that serve sockets the workers, in any order, so that all get some; without one, the hosts. */
-function socketWorkers(instances: InstanceRegistry): string[] {
+/**
+ * Of the processes that serve sockets the workers, in any order, so that all get some. Without one, the hosts, if this process serves none
+ * itself: a host that asked hosts would ask itself, again and again.
+ */
+function socketWorkers(instances: InstanceRegistry, isServing: boolean): string[] {
   const workers = instances.candidates(websocketContract.operations.push, 'worker');
-  const found = workers.length > 0 ? workers : instances.candidates(websocketContract.operations.push, 'host');
+  const found = workers.length > 0 || isServing ? workers : instances.candidates(websocketContract.operations.push, 'host');
   const start = Math.floor(Math.random() * Math.max(1, found.length));
   return [...found.slice(start), ...found.slice(0, start)].map(({ url }) => url);
 }

@@ -21,6 +21,7 @@ import { Platform1763800000000 as MessagePlatform } from './message/side/1763800
 import { Deliveries1763800001000 } from './message/side/1763800001000-deliveries';
 import { Published1763800002000 as MessagePublished } from './message/side/1763800002000-published';
 import { Adopted1763800006000 } from './message/side/1763800006000-adopted';
+import { Receipts1763800011000 } from './message/side/1763800011000-receipts';
 import { RemovedUsers1763800010000 } from './message/side/1763800010000-removed-users';
 import { Messages1763800000000 } from './message/tables/1763800000000-messages';
 import { MessagesOfOne1763800010000 } from './message/tables/1763800010000-messages-of-one';
@@ -44,7 +45,14 @@ export const migrations: Partial<
   user: { tables: [Profiles1763800000000, ContactsAndInvitations1763800007000], side: [UserPlatform, UserPublished, Social1763800007000] },
   message: {
     tables: [Messages1763800000000, MessagesOfOne1763800010000],
-    side: [MessagePlatform, Deliveries1763800001000, MessagePublished, Adopted1763800006000, RemovedUsers1763800010000],
+    side: [
+      MessagePlatform,
+      Deliveries1763800001000,
+      MessagePublished,
+      Adopted1763800006000,
+      RemovedUsers1763800010000,
+      Receipts1763800011000,
+    ],
   },
   group: { tables: [Groups1763800020000], side: [GroupPlatform, GroupPublished, GroupState1763800020000] },
   media: { tables: [Attachments1763800020000], side: [MediaPlatform, MediaPublished, Objects1763800020000] },

@@ -11,6 +11,7 @@ import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
 import { LocalCarrier } from '@banyan/platform/dispatch/local.carrier';
 import { Routes } from '@banyan/platform/dispatch/routes';
 import { KeepErrors, OperationServer } from '@banyan/platform/dispatch/server';
+import { SocketAdapter } from '@banyan/platform/edge/socket-adapter';
 import { Runner } from '@banyan/platform/events/runner';
 import { discoverSubscriptions } from '@banyan/platform/events/subscriptions';
 import { InProcessKeyValue } from '@banyan/platform/keyvalue/in-process.keyvalue';
@@ -73,6 +74,7 @@ export async function startHouse({
     { strategy: server, logger: false, abortOnError: false },
   );
   app.useGlobalFilters(new KeepErrors());
+  app.useWebSocketAdapter(new SocketAdapter());
   await app.listen();
   const runner = new Runner(discoverSubscriptions(app.get(DiscoveryService), app.get(MetadataScanner)), {
     around: ({ id, subscription }, work) => asSystem(subscription, { key: `${id}/${subscription}` }, work),

@@ -18,13 +18,11 @@ import type { RouteTable } from '@banyan/platform/host/route-table';
 import type { Callers } from '@banyan/platform/edge/callers';
 import type { Credentials } from '@banyan/platform/edge/credentials';
 import type { TokenVerifier } from '@banyan/platform/tokens/verifier';
-import { acceptUpgrades } from '@banyan/platform/edge/upgrades';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import { SocketPassages } from '@banyan/migration/proxy/socket-passages';
 import { WebsocketService } from '@banyan/websocket/websocket.service';
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 
 /** What a process with an edge has with the monolith. */
@@ -114,7 +112,6 @@ export function openLegacy({
     probe: () => probeLegacy(LEGACY_URL, secret),
     start: (started) => {
       app = started;
-      acceptUpgrades(started.getHttpAdapter().getInstance() as unknown as FastifyInstance);
     },
     drain: () => passages.end(),
     close: () => proxy.close(),

@@ -24,6 +24,11 @@ import { mountObjectLinks } from '@banyan/platform/edge/download';
 import { UPLOAD_MS } from '@banyan/platform/edge/uploads';
 import { openObjects } from '@banyan/platform/objects/open-objects';
 import type { ObjectStore } from '@banyan/platform/objects/object-store';
+import { SocketAdapter } from '@banyan/platform/edge/socket-adapter';
+import { SocketPipe } from '@banyan/platform/edge/socket-pipe';
+import { mountSockets } from '@banyan/platform/edge/sockets';
+import { acceptUpgrades } from '@banyan/platform/edge/upgrades';
+import type { InstanceRegistry } from '@banyan/platform/host/instance-registry';
 import { mountProbes } from '@banyan/platform/edge/probes';
 import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/edge/service-routes';
 import { TokenVerifier } from '@banyan/platform/tokens/verifier';
@@ -36,6 +41,8 @@ import { createLogger, type Logger } from '@banyan/platform/telemetry/log';
 import { Metrics } from '@banyan/platform/telemetry/metrics';
 import { NestLogger } from '@banyan/platform/telemetry/nest-logger';
 import { AdoptedQueue } from '@banyan/relay/adopted-queue';
+import { websocketContract } from '@banyan/websocket/contract';
+import { OwnSockets } from '@banyan/websocket/own-sockets';
 import { SocketsModule } from '@banyan/websocket/sockets.module';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -117,7 +124,8 @@ export async function startServer(
       metrics,
       log,
     });
-    const app = await createApp(settings, log, legacy?.home, [
+    const sockets = new SocketAdapter();
+    const app = await createApp(settings, log, legacy?.home, sockets, [
       PlatformModule.with({
         settings,
         jwtSecret: secret,
@@ -138,6 +146,7 @@ export async function startServer(
     ]);
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     legacy?.start(app);
+    acceptUpgrades(fastify);
     let isDraining = false;
     const checks = () =>
       Object.fromEntries([...storage.sources()].map(([domain, source]) => [`${domain} database`, () => source.query('SELECT 1')]));
@@ -146,6 +155,20 @@ export async function startServer(
     if (settings.SERVE.domains.includes('notification')) publishMail(metrics, app.get(NotificationService, { strict: false }));
     if (settings.SERVE.domains.includes('relay'))
       publishAdoption(metrics, app.get<AdoptedQueue | undefined>(AdoptedQueue, { strict: false }));
+    const pipe = new SocketPipe();
+    const servesSockets = settings.SERVE.domains.includes('websocket');
+    if (settings.SERVE.edge || servesSockets) {
+      mountSockets(fastify, {
+        callers,
+        adapter: sockets,
+        pipe,
+        origins: settings.SERVE.edge ? [settings.PUBLIC_URL, ...settings.CORS_ORIGINS] : undefined,
+        home: (userId) => (settings.SERVE.edge ? others.routes.routes.home('websocket', userId) : 'local'),
+        workers: () => socketWorkers(others.instances, sockets.isServing),
+        elsewhere: legacy?.home,
+        isDraining: () => isDraining,
+      });
+    }
     if (settings.SERVE.edge) await openEdge({ app, fastify, settings, callers, credentials, dispatcher, keyvalue, objects, metrics, log });
     app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
     await app.init();
@@ -168,6 +191,8 @@ export async function startServer(
         isDraining = true;
         await others.drain();
         await maintenance.stop();
+        pipe.end();
+        if (servesSockets) await app.get(OwnSockets, { strict: false }).drain();
         await rabbit?.drain();
         legacy?.drain();
         await closeListener(app);
@@ -207,6 +232,7 @@ async function createApp(
   settings: Settings,
   log: Logger,
   elsewhere: Elsewhere | undefined,
+  sockets: SocketAdapter,
   imports: (Type | DynamicModule)[],
 ): Promise<NestFastifyApplication> {
   const hook = elsewhere && new ElsewhereHook(elsewhere, edgeContracts);
@@ -235,7 +261,19 @@ async function createApp(
     abortOnError: false,
   });
   app.useGlobalFilters(new KeepErrors());
+  app.useWebSocketAdapter(sockets);
   return app;
+}
+
+/**
+ * Of the processes that serve sockets the workers, in any order, so that all get some. Without one, the hosts, if this process serves none
+ * itself: a host that asked hosts would ask itself, again and again.
+ */
+function socketWorkers(instances: InstanceRegistry, isServing: boolean): string[] {
+  const workers = instances.candidates(websocketContract.operations.push, 'worker');
+  const found = workers.length > 0 || isServing ? workers : instances.candidates(websocketContract.operations.push, 'host');
+  const start = Math.floor(Math.random() * Math.max(1, found.length));
+  return [...found.slice(start), ...found.slice(0, start)].map(({ url }) => url);
 }
 
 interface EdgeWiring {

@@ -12,7 +12,7 @@ import { AttachmentService } from './attachment.service';
 import { type Accepted, DeliveryStore, type NewDelivery } from './delivery.store';
 
 /** What legacy takes null and 0 for. */
-const USUAL_TTL_DAYS = 7;
+export const USUAL_TTL_DAYS = 7;
 /** What one answer carries; the rest comes when it is acknowledged. Without the bytes, a stranger could fill a queue until no process can answer it. */
 const PAGE = { limit: 5_000, bytes: 8_000_000 };
 
@@ -47,6 +47,10 @@ export class DeliveryService {
     });
     await this.attachments.tryLink(accepted.message_id, senderId, draft.recipient_id, draft.media_refs);
     return accepted;
+  }
+
+  async findQueued(messageId: string) {
+    return { message: (await this.store.findQueued(messageId)) ?? null };
   }
 
   listPending(userId: string) {

@@ -1,5 +1,5 @@
 import { KeyReused } from '@banyan/platform/contract';
-import { type Bounds, Database } from '@banyan/platform/database/database';
+import { type Bounds, Database, type Transaction } from '@banyan/platform/database/database';
 import { DatabaseUnavailable, sqlState } from '@banyan/platform/database/errors';
 import { sql } from '@banyan/platform/database/sql';
 import { Injectable } from '@nestjs/common';
@@ -114,6 +114,28 @@ export class DeliveryStore {
       if (batch.length === 1 && sqlState(error) === FOREIGN_KEY_VIOLATION) throw RecipientNotFound();
       throw error;
     }
+  }
+
+  /** @returns its place */
+  async enqueue(
+    tx: Transaction,
+    { id, sender_id, recipient_id }: { id: string; sender_id: string; recipient_id: string },
+    ttlDays: number,
+  ): Promise<number> {
+    const [row] = await tx.query<{ position: number }>(sql`
+      INSERT INTO banyan_message.deliveries (message_id, sender_id, recipient_id, created_at, expires_at)
+      VALUES (${id}, ${sender_id}, ${recipient_id}, now(), now() + make_interval(days => ${ttlDays}::int))
+      RETURNING position`);
+    return row!.position;
+  }
+
+  async findQueued(messageId: string): Promise<QueuedMessage | undefined> {
+    const [row] = await this.database.query<QueuedMessage>(sql`
+      SELECT m.id, m.sender_id, m.recipient_id, m.encrypted_content, m.encrypted_session_key, m.crypto_version, m.encryption_algorithm,
+        m.kdf_algorithm, d.signatures, m.has_media, d.media_refs, m.created_at, d.attempts AS delivery_attempts
+      FROM banyan_message.deliveries d JOIN banyan_message.messages m ON m.id = d.message_id
+      WHERE d.message_id = ${messageId} AND d.acknowledged_at IS NULL AND d.expires_at > now()`);
+    return row;
   }
 
   /** What was accepted under the key of this draft. Its delivery is gone once it has expired; the answer stays the same but for its place. */

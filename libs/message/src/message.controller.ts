@@ -5,17 +5,22 @@ import {
   type acknowledge,
   type acknowledgeAdopted,
   type adopt,
+  type confirmReceipt,
   type conversation,
   type exists,
+  type haveWritten,
   type markRead,
   messageContract,
+  type post,
   type purge,
+  type queued,
   type remove,
   type send,
   type settled,
 } from './contract';
 import { DeliveryService } from './delivery.service';
 import { MessageService } from './message.service';
+import { ReceiptService } from './receipt.service';
 import { RemovalService } from './removal.service';
 
 @Serves(messageContract)
@@ -24,6 +29,7 @@ export class MessageController implements Handlers<typeof messageContract> {
     private readonly messages: MessageService,
     private readonly deliveries: DeliveryService,
     private readonly removals: RemovalService,
+    private readonly receipts: ReceiptService,
   ) {}
 
   send(draft: Input<typeof send>, { actor, key }: CallContext) {
@@ -44,6 +50,22 @@ export class MessageController implements Handlers<typeof messageContract> {
 
   accept(draft: Input<typeof accept>, { actor, key }: CallContext) {
     return this.deliveries.accept(actor.userId, key, draft);
+  }
+
+  post(draft: Input<typeof post>, { actor, key }: CallContext) {
+    return this.messages.post(actor.userId, key, draft);
+  }
+
+  queued({ message_id }: Input<typeof queued>) {
+    return this.deliveries.findQueued(message_id);
+  }
+
+  confirmReceipt(receipt: Input<typeof confirmReceipt>, { actor }: CallContext) {
+    return this.receipts.confirm(actor.userId, receipt);
+  }
+
+  haveWritten({ user_id, other_id }: Input<typeof haveWritten>) {
+    return this.messages.haveWritten(user_id, other_id);
   }
 
   pending(_none: object, { actor }: CallContext) {

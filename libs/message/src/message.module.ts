@@ -7,6 +7,7 @@ import { MessageController } from './message.controller';
 import { MessageHandlers } from './message.handlers';
 import { MessageService } from './message.service';
 import { MessageStore } from './message.store';
+import { ReceiptService } from './receipt.service';
 import { RemovalService } from './removal.service';
 import { RemovalStore } from './removal.store';
 
@@ -20,6 +21,7 @@ import { RemovalStore } from './removal.store';
     MessageStore,
     DeliveryService,
     DeliveryStore,
+    ReceiptService,
     RemovalService,
     RemovalStore,
   ],

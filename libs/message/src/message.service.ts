@@ -17,8 +17,11 @@ import {
   NotTheSender,
   OnlySenderDeletesForBoth,
   RecipientNotFound,
+  type post,
   type send,
 } from './contract';
+import { USUAL_TTL_DAYS } from './delivery.service';
+import { DeliveryStore } from './delivery.store';
 import { type MessageRow, MessageStore } from './message.store';
 
 export const KEY_LIFE_MS = 24 * 3_600_000;
@@ -27,6 +30,7 @@ export const KEY_LIFE_MS = 24 * 3_600_000;
 export class MessageService {
   constructor(
     private readonly store: MessageStore,
+    private readonly deliveries: DeliveryStore,
     private readonly database: Database,
     private readonly outbox: Outbox,
     private readonly attachments: AttachmentService,
@@ -48,6 +52,25 @@ export class MessageService {
         return toMessage(row, []);
       }),
     );
+  }
+
+  /** Not with the others of the moment, as in `accept`: an id that is taken would be found out after its key is. */
+  async post(senderId: string, key: string, draft: Input<typeof post>) {
+    const { allowed } = await this.users.canMessage({ from: senderId, to: draft.recipient_id });
+    if (!allowed) throw RecipientNotFound();
+    const { message_id, ...content } = draft;
+    return this.database.transaction((tx) =>
+      once(tx, { userId: senderId, key, operation: 'message.post', body: draft, ttlMs: KEY_LIFE_MS }, async () => {
+        const row = await this.store.insert(tx, { id: message_id ?? uuidv7(), sender_id: senderId, ...content });
+        const position = await this.deliveries.enqueue(tx, row, USUAL_TTL_DAYS);
+        await this.outbox.add(tx, messageSent, { ...partiesOf(row), position }, { key: row.recipient_id });
+        return { message_id: row.id, created_at: row.created_at };
+      }),
+    );
+  }
+
+  async haveWritten(userId: string, otherId: string): Promise<{ written: boolean }> {
+    return { written: (await this.store.listNewest(userId, otherId, 1)).length > 0 };
   }
 
   async listConversation(

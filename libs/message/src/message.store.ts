@@ -2,7 +2,7 @@ import { Database, type Transaction } from '@banyan/platform/database/database';
 import { sqlState } from '@banyan/platform/database/errors';
 import { sql } from '@banyan/platform/database/sql';
 import { Injectable } from '@nestjs/common';
-import { RecipientNotFound } from './contract';
+import { MessageExists, RecipientNotFound } from './contract';
 
 export interface MessageRow {
   readonly id: string;
@@ -40,7 +40,7 @@ export const FOREIGN_KEY_VIOLATION = '23503';
 export class MessageStore {
   constructor(private readonly database: Database) {}
 
-  /** The id is fresh: only that one of the two is removed can be in its way. @throws RecipientNotFound */
+  /** What can be in the way of an id: that one of the two is removed; of a chosen one, that it is taken. @throws RecipientNotFound, MessageExists */
   async insert(tx: Transaction, draft: NewMessage): Promise<MessageRow> {
     const statement = sql<MessageRow>`
       INSERT INTO banyan_message.messages (id, sender_id, recipient_id, encrypted_content, encrypted_session_key,
@@ -58,7 +58,7 @@ export class MessageStore {
     if (row) return row;
     const removed = await tx.query(sql`
       SELECT 1 FROM banyan_message.removed_users WHERE user_id IN (${draft.sender_id}::uuid, ${draft.recipient_id}::uuid)`);
-    throw removed.length > 0 ? RecipientNotFound() : new Error(`message ${draft.id} exists already`);
+    throw removed.length > 0 ? RecipientNotFound() : MessageExists();
   }
 
   async find(messageId: string): Promise<MessageRow | undefined> {

@@ -39,6 +39,7 @@ export class RemovalStore {
         RETURNING id, sender_id, recipient_id`);
       const ids = erased.map(({ id }) => id);
       await tx.query(sql`DELETE FROM banyan_message.deliveries WHERE message_id = ANY (${ids}::uuid[])`);
+      await tx.query(sql`DELETE FROM banyan_message.receipts WHERE message_id = ANY (${ids}::uuid[])`);
       await tx.query(sql`
         DELETE FROM banyan_message.hidden_messages h USING unnest(
           ${[...ids, ...ids]}::uuid[],
@@ -48,6 +49,7 @@ export class RemovalStore {
       // What the monolith has erased before us left these: there is no index, but by then little else is.
       await tx.query(sql`DELETE FROM banyan_message.hidden_messages WHERE user_id = ${userId}`);
       await tx.query(sql`DELETE FROM banyan_message.deliveries WHERE recipient_id = ${userId} AND acknowledged_at IS NULL`);
+      await tx.query(sql`DELETE FROM banyan_message.receipts WHERE recipient_id = ${userId}`);
       return false;
     });
   }

@@ -69,6 +69,12 @@ export class ContactService {
     return (await this.store.list(userId, partOf(asked))).map(withDetails);
   }
 
+  async circle(userId: string): Promise<{ contacts: string[]; contact_of: string[] }> {
+    const known = await this.store.circle(userId, LIST_LIMIT);
+    const ids = (isOwn: boolean) => known.filter(({ is_own }) => is_own === isOwn).map(({ other_id }) => other_id);
+    return { contacts: ids(true), contact_of: ids(false) };
+  }
+
   async listEverybody(userId: string, asked: Page & { user_id: string }): Promise<Contact[]> {
     if (asked.user_id !== userId) throw NotYourself();
     return (await this.store.listEverybody(userId, partOf(asked))).map(withDetails);

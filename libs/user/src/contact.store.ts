@@ -64,6 +64,18 @@ export class ContactStore {
       ORDER BY c.id LIMIT ${limit}`);
   }
 
+  /** Both ways, without those of whom one has blocked the other; of each way up to `limit`. */
+  circle(userId: string, limit: number): Promise<{ other_id: string; is_own: boolean }[]> {
+    return this.database.query<{ other_id: string; is_own: boolean }>(sql`
+      SELECT other_id, is_own FROM (
+        (SELECT contact_id AS other_id, true AS is_own FROM banyan_user.contacts WHERE user_id = ${userId} LIMIT ${limit})
+        UNION ALL
+        (SELECT user_id AS other_id, false AS is_own FROM banyan_user.contacts WHERE contact_id = ${userId} LIMIT ${limit})
+      ) AS known
+      WHERE NOT EXISTS (SELECT FROM banyan_user.blocks b
+        WHERE (b.blocker_id = other_id AND b.blocked_id = ${userId}) OR (b.blocker_id = ${userId} AND b.blocked_id = other_id))`);
+  }
+
   /** Everybody else, by their own ids; of whom is no contact, the id and the beginning are his own. */
   listEverybody(userId: string, { limit, after }: Part): Promise<DetailedContactRow[]> {
     return this.database.query<DetailedContactRow>(sql`

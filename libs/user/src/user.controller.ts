@@ -85,6 +85,10 @@ export class UserController implements Handlers<typeof userContract> {
     return this.users.purge(user_id);
   }
 
+  circle({ user_id }: In<'circle'>) {
+    return this.contactLists.circle(user_id);
+  }
+
   canMessage(pair: In<'canMessage'>) {
     return this.users.canMessage(pair);
   }

@@ -7,10 +7,16 @@ import { z } from 'zod';
 import { Frame } from './contract';
 import { Presence } from './presence';
 
+/** Whoever has been silent once is told, but not waited for, until he answers. */
+const SILENT_MS = 30_000;
+/** In one message to another process. */
+const MAX_USERS = 5_000;
+
 /** A process that has not answered by then has died or is too busy for its sockets to count as reached. */
 const ANSWER_MS = 500;
 
 const Push = z.object({ id: z.string(), from: z.string(), user_id: z.string(), frame: Frame });
+const PushMany = z.object({ user_ids: z.array(z.string()), frame: Frame });
 const Pushed = z.object({ id: z.string(), by: z.string(), delivered: z.int() });
 
 const ENDED = 'sockets.ended';
@@ -31,6 +37,7 @@ export class DistantSockets {
   /** This process, as connections name it. */
   readonly processId = randomUUID();
   private readonly questions = new Map<string, Question>();
+  private readonly silentUntil = new Map<string, number>();
   private readonly unsubscribe: (() => Promise<void>)[] = [];
 
   constructor(
@@ -54,6 +61,10 @@ export class DistantSockets {
         const answer = JSON.stringify({ id, by: this.processId, delivered: deliver(user_id, frame) } satisfies z.infer<typeof Pushed>);
         this.keyvalue.publish(`pushed:${from}`, answer).catch((error: unknown) => this.log.warn({ err: error }, 'a push is not answered'));
       }),
+      await this.keyvalue.subscribe(`push-many:${this.processId}`, (text) => {
+        const { user_ids, frame } = PushMany.parse(JSON.parse(text));
+        for (const userId of user_ids) deliver(userId, frame);
+      }),
       await this.keyvalue.subscribe(`pushed:${this.processId}`, (text) => this.noteAnswer(Pushed.parse(JSON.parse(text)))),
     );
   }
@@ -70,6 +81,7 @@ export class DistantSockets {
     if (processes.size === 0) return 0;
     const id = randomUUID();
     const answered = this.ask(id, processes as Set<string>);
+    if ([...this.questions.get(id)!.waitingFor].every((process) => this.isSilent(process))) this.questions.get(id)!.done();
     const text = JSON.stringify({ id, from: this.processId, user_id: userId, frame } satisfies z.infer<typeof Push>);
     await Promise.all([...(processes as Set<string>)].map((process) => this.keyvalue.publish(`push:${process}`, text))).catch(
       (error: unknown) => {
@@ -80,6 +92,24 @@ export class DistantSockets {
     return answered;
   }
 
+  /** To each process that has some of these users' sockets, once. @throws KeyValueUnavailable */
+  async pushMany(userIds: readonly string[], frame: Frame): Promise<void> {
+    const connections = await Promise.all(userIds.map((userId) => this.presence.connections(userId)));
+    const usersOf = new Map<string, string[]>();
+    connections.forEach((own, index) => {
+      for (const process of new Set(own.map(processOf))) {
+        if (process === undefined || process === this.processId) continue;
+        const users = usersOf.get(process) ?? [];
+        usersOf.set(process, users);
+        users.push(userIds[index]!);
+      }
+    });
+    const publish = (process: string, user_ids: string[]) =>
+      this.keyvalue.publish(`push-many:${process}`, JSON.stringify({ user_ids, frame } satisfies z.infer<typeof PushMany>));
+    for (const [process, users] of usersOf)
+      for (let from = 0; from < users.length; from += MAX_USERS) await publish(process, users.slice(from, from + MAX_USERS));
+  }
+
   /** Every process hears it: presence may not know of a socket that has just opened. @throws KeyValueUnavailable */
   async endSessions(userId: string, sessionId: string | null): Promise<void> {
     await this.keyvalue.publish(ENDED, JSON.stringify({ user_id: userId, session_id: sessionId } satisfies z.infer<typeof Ended>));
@@ -87,7 +117,10 @@ export class DistantSockets {
 
   private ask(id: string, processes: ReadonlySet<string>): Promise<number> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.questions.get(id)?.done(), ANSWER_MS);
+      const timer = setTimeout(() => {
+        for (const process of this.questions.get(id)?.waitingFor ?? []) this.silentUntil.set(process, Date.now() + SILENT_MS);
+        this.questions.get(id)?.done();
+      }, ANSWER_MS);
       const question: Question = {
         waitingFor: new Set(processes),
         delivered: 0,
@@ -101,11 +134,20 @@ export class DistantSockets {
     });
   }
 
+  private isSilent(process: string): boolean {
+    const until = this.silentUntil.get(process);
+    if (until === undefined) return false;
+    if (until > Date.now()) return true;
+    this.silentUntil.delete(process);
+    return false;
+  }
+
   private noteAnswer({ id, by, delivered }: z.infer<typeof Pushed>): void {
+    this.silentUntil.delete(by);
     const question = this.questions.get(id);
     if (!question?.waitingFor.delete(by)) return;
     question.delivered += delivered;
-    if (question.waitingFor.size === 0) question.done();
+    if ([...question.waitingFor].every((process) => this.isSilent(process))) question.done();
   }
 }
 

@@ -28,16 +28,42 @@ export class Presence {
         connections.map(({ userId }) => ({ member: userId, score: until })),
         LEASE_MS,
       ),
-      this.keyvalue.sortedTrim(EVERYBODY, { max: now }),
     ]);
   }
 
-  /** @returns true if it was the user's last connection: he is offline now */
+  /** This process goes, and its users come again elsewhere: until `graceMs` have passed they count as being here. */
+  async release(connections: readonly { readonly userId: string; readonly connectionId: string }[], graceMs: number): Promise<void> {
+    const until = Date.now() + graceMs;
+    const users = [...new Set(connections.map(({ userId }) => userId))].map((member) => ({ member, score: until }));
+    await Promise.all([
+      ...connections.map(({ userId, connectionId }) => this.keyvalue.sortedRemove(socketsOf(userId), [connectionId])),
+      this.keyvalue.sortedAdd(EVERYBODY, users, LEASE_MS),
+    ]);
+  }
+
+  /**
+   * Users whose leases have ended without anybody saying so: their process died. Each is told to one caller only.
+   *
+   * @param limit so many at most
+   */
+  async takeLost(limit: number, now = Date.now()): Promise<string[]> {
+    const ended = await this.keyvalue.sortedRange(EVERYBODY, { max: now, limit });
+    const lost = await Promise.all(
+      ended.map(async ({ member }) => ((await this.keyvalue.sortedRemove(EVERYBODY, [member])) > 0 ? member : undefined)),
+    );
+    const gone = lost.filter((userId) => userId !== undefined);
+    const online = await Promise.all(gone.map((userId) => this.isOnline(userId, now)));
+    // Whoever has come since is renewed by the process that has him.
+    return gone.filter((_, index) => !online[index]);
+  }
+
+  /** @returns true if it was the user's last connection: he is offline now, and nobody else is told so */
   async leave(userId: string, connectionId: string, now = Date.now()): Promise<boolean> {
     await this.keyvalue.sortedRemove(socketsOf(userId), [connectionId]);
-    const isLast = (await this.keyvalue.sortedCount(socketsOf(userId), { min: now + 1 })) === 0;
-    if (isLast) await this.keyvalue.sortedRemove(EVERYBODY, [userId]);
-    return isLast;
+    if (await this.isOnline(userId, now)) return false;
+    const wasLast = (await this.keyvalue.sortedRemove(EVERYBODY, [userId])) > 0;
+    // Somebody of his may have come between the two.
+    return wasLast && !(await this.isOnline(userId, now));
   }
 
   /** The user's connections whose leases hold. */

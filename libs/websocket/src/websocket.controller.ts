@@ -1,6 +1,6 @@
 import type { Handlers, Input } from '@banyan/platform/contract';
 import { Serves } from '@banyan/platform/dispatch/serves';
-import { type endSessions, type online, type push, websocketContract } from './contract';
+import { type endSessions, type online, type push, type pushMany, websocketContract } from './contract';
 import { WebsocketService } from './websocket.service';
 
 @Serves(websocketContract)
@@ -9,6 +9,10 @@ export class WebsocketController implements Handlers<typeof websocketContract> {
 
   async push({ user_id, frame }: Input<typeof push>) {
     return this.sockets.push(user_id, frame);
+  }
+
+  pushMany({ user_ids, frame }: Input<typeof pushMany>) {
+    return this.sockets.pushMany(user_ids, frame);
   }
 
   online({ user_ids }: Input<typeof online>) {

@@ -1,7 +1,17 @@
 import { Module } from '@nestjs/common';
+import { Audience } from './audience';
+import { FrameService } from './frame.service';
+import { Greeter } from './greeter';
+import { OwnSockets } from './own-sockets';
+import { PresenceAnnouncer } from './presence.announcer';
 import { SocketsModule } from './sockets.module';
 import { WebsocketController } from './websocket.controller';
+import { SocketGateway } from './websocket.gateway';
 import { WebsocketHandlers } from './websocket.handlers';
 
-@Module({ imports: [SocketsModule], controllers: [WebsocketController], providers: [WebsocketHandlers] })
+@Module({
+  imports: [SocketsModule],
+  controllers: [WebsocketController],
+  providers: [Audience, FrameService, Greeter, OwnSockets, PresenceAnnouncer, SocketGateway, WebsocketHandlers],
+})
 export class WebsocketModule {}

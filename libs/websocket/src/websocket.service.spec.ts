@@ -96,7 +96,11 @@ describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueNam
     expect(await presence.count(now + LEASE_MS)).toBe(1);
     expect(await presence.isOnline(ada!.userId, now + LEASE_MS)).toBe(true);
     expect(await presence.isOnline(bob!.userId, now + LEASE_MS)).toBe(false);
-    await presence.renew([], now + 3 * LEASE_MS);
+    await presence.renew([bob!], now + LEASE_MS);
+    const later = now + 2 * LEASE_MS;
+    const told = await Promise.all([presence.takeLost(100, later), presence.takeLost(100, later)]);
+    const lost = told.flat().filter((userId) => [ada, bob].some((one) => one!.userId === userId));
+    expect(lost.sort()).toEqual([ada!.userId, bob!.userId].sort()); // each once, whoever asks
     expect(await presence.count(now)).toBe(0);
   });
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { InjectLog } from '@banyan/platform/nest/inject';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import { type Connection, Connections } from './connections';
@@ -8,10 +9,17 @@ import { DistantSockets } from './distant-sockets';
 import { LEASE_MS, Presence } from './presence';
 
 const RENEWAL_MS = LEASE_MS / 5;
+/** Whom a stopped process has sent away has come again elsewhere by then, or is gone. */
+const COMING_AGAIN_MS = 10_000;
+
+/** Of so many pushes this process knows that sockets took them. */
+const REMEMBERED_PUSHES = 20_000;
 
 @Injectable()
 export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy {
   private renewal: NodeJS.Timeout | undefined;
+  /** What took its way from here just now. */
+  private readonly pushed = new LRUCache<string, true>({ max: REMEMBERED_PUSHES });
 
   constructor(
     private readonly connections: Connections,
@@ -31,7 +39,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.renewal);
     await this.distant.stop();
-    await Promise.allSettled([...this.connections.all()].map((connection) => this.close(connection)));
+    await Promise.allSettled([this.presence.release([...this.connections.all()], COMING_AGAIN_MS)]);
   }
 
   /** Says in which process it is, so that the others find it. */
@@ -53,11 +61,27 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   /** To the sockets of this process at once; to those of others as long as the key-value store tells of them. */
   async push(userId: string, frame: Frame): Promise<{ delivered: number }> {
     const here = this.deliver(userId, frame);
+    if (here > 0) this.pushed.set(frame.id, true);
     const elsewhere = await this.distant.push(userId, frame).catch((error: unknown) => {
       this.log.warn({ err: error }, 'pushed only to the sockets of this process');
       return 0;
     });
+    if (elsewhere > 0) this.pushed.set(frame.id, true);
     return { delivered: here + elsewhere };
+  }
+
+  /** Whether this process has pushed a frame of that id and sockets took it. False says nothing: others push too. */
+  hasPushed(frameId: string): boolean {
+    return this.pushed.has(frameId);
+  }
+
+  /** Whether it arrives nobody hears: for what is good only at this moment, or comes again otherwise. */
+  async pushMany(userIds: readonly string[], frame: Frame): Promise<Record<string, never>> {
+    for (const userId of userIds) this.deliver(userId, frame);
+    await this.distant.pushMany(userIds, frame).catch((error: unknown) => {
+      this.log.warn({ err: error }, 'pushed only to the sockets of this process');
+    });
+    return {};
   }
 
   /** Those of this process at once; of others as soon as they are told. `sessionId` null: all of the user's. */

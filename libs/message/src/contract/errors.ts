@@ -5,6 +5,9 @@ export const RecipientNotFound = domainError('message.recipient_not_found', { st
 
 export const MessageNotFound = domainError('message.not_found', { status: 404, detail: 'Message not found' });
 
+/** Another message has the id that its sender chose. */
+export const MessageExists = domainError('message.exists', { status: 409, detail: 'A message with this id exists already' });
+
 export const NotTheSender = domainError('message.not_the_sender', { status: 403, detail: 'sender_id must be your own id' });
 
 export const NotTheRecipient = domainError('message.not_the_recipient', {

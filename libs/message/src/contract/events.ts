@@ -9,6 +9,9 @@ export const messageSent = event('message.sent', z.object({ ...parties, position
 /** The recipient acknowledged a queued message; it is in his queue no more. */
 export const messageDelivered = event('message.delivered', z.object(parties));
 
+/** A device of the recipient has said, for the first time, that it has the message. It may wait in his queue for others. */
+export const messageReceived = event('message.received', z.object(parties));
+
 export const messageRead = event('message.read', z.object(parties));
 
 /** Deleted by `deleted_by`, for himself or for both sides. */

@@ -1,6 +1,6 @@
-import { command, contract, del, get, Int, post, put, query, Timestamp, Uuid } from '@banyan/platform/contract';
+import { command, contract, del, get, Int, post as httpPost, put, query, Timestamp, Uuid } from '@banyan/platform/contract';
 import { z } from 'zod';
-import { MessageNotFound, NotTheRecipient, NotTheSender, OnlySenderDeletesForBoth, RecipientNotFound } from './errors';
+import { MessageExists, MessageNotFound, NotTheRecipient, NotTheSender, OnlySenderDeletesForBoth, RecipientNotFound } from './errors';
 import { cryptoFields, Draft, Envelope, Message, QueuedMessage, SessionKey, Signatures } from './types';
 
 /** The longest that a message may wait, and the earliest past in which it may expire: a century. */
@@ -12,7 +12,7 @@ const TTL_LIMIT_DAYS = 36_500;
  */
 export const send = command({
   summary: 'Store a message.',
-  http: post('/messages/send'),
+  http: httpPost('/messages/send'),
   access: 'user',
   repeatable: 'by-key',
   input: z.object({
@@ -85,6 +85,53 @@ export const pending = command({
   input: z.object({}),
   output: z.object({ messages: z.array(QueuedMessage.extend({ position: z.int() })), complete: z.boolean() }),
   timeoutMs: 5_000,
+});
+
+/**
+ * Store a message from the caller under an id that he may choose, and put it into the recipient's queue as `accept` does. Under the same
+ * key: the first message, never a second one.
+ */
+export const post = command({
+  summary: "Store a message under an id of the sender's choice and queue it.",
+  access: 'user',
+  repeatable: 'by-key',
+  input: z.object({
+    message_id: Uuid.nullish(),
+    recipient_id: Uuid,
+    encrypted_content: Envelope,
+    encrypted_session_key: SessionKey,
+    ...cryptoFields,
+  }),
+  output: z.object({ message_id: Uuid, created_at: Timestamp }),
+  errors: [RecipientNotFound, MessageExists],
+});
+
+/** A message that waits in its recipient's queue; null if it does not (any more). Not counted as an attempt to deliver. */
+export const queued = query({
+  summary: 'A message that waits in a queue.',
+  access: 'internal',
+  input: z.object({ message_id: Uuid }),
+  output: z.object({ message: QueuedMessage.nullable() }),
+});
+
+/**
+ * Note that the caller has, or with `read` has read, a message that `sender_id` sent to him. Said to others once (`message.received`,
+ * `message.read`), however often it is repeated.
+ */
+export const confirmReceipt = command({
+  summary: 'Note that the caller has received or read a message.',
+  access: 'user',
+  repeatable: 'yes',
+  input: z.object({ message_id: Uuid, sender_id: Uuid, read: z.boolean().default(false) }),
+  output: z.object({ is_known: z.boolean() }),
+});
+
+/** Whether one of the two has ever written to the other. */
+export const haveWritten = query({
+  summary: 'Whether two users have written to each other.',
+  access: 'internal',
+  input: z.object({ user_id: Uuid, other_id: Uuid }),
+  output: z.object({ written: z.boolean() }),
 });
 
 /**
@@ -185,6 +232,10 @@ export const messageContract = contract('message', {
   markRead,
   remove,
   accept,
+  post,
+  queued,
+  confirmReceipt,
+  haveWritten,
   pending,
   acknowledge,
   exists,

@@ -6,7 +6,7 @@ import type { Upgrade } from '@banyan/platform/edge/upgrades';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import type { Connection } from '@banyan/websocket/connections';
 import type { Frame } from '@banyan/websocket/contract';
-import { Passage } from './passage';
+import { Passage } from '@banyan/platform/edge/passage';
 import { type SocketPlace, SocketPlaces } from './socket-places';
 
 /** Where open connections are kept, so that whatever is pushed to a user finds them. */

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Actor, CallContext, SystemActor, Trace } from '../contract';
+import type { Actor, CallContext, SystemActor, Trace, UserActor } from '../contract';
 import { newTrace } from '../telemetry/trace';
 
 /** How deep calls may be nested; deeper ones go round in a circle. */
@@ -24,4 +24,9 @@ export function asSystem<T>(
 ): T {
   const actor: SystemActor = { kind: 'system', name };
   return storage.run({ actor, key, deadline: Date.now() + timeoutMs, depth: 0, trace }, work);
+}
+
+/** Start a chain of calls on behalf of a user that no request of his caused: a frame of his socket. */
+export function asUser<T>(actor: UserActor, { key, timeoutMs = 10_000 }: { key: string; timeoutMs?: number }, work: () => T): T {
+  return storage.run({ actor, key, deadline: Date.now() + timeoutMs, depth: 0, trace: newTrace() }, work);
 }

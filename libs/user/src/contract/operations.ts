@@ -192,6 +192,15 @@ export const canMessage = query({
   output: z.object({ allowed: z.boolean() }),
 });
 
+/** Whom a user has in his list, and who has him in theirs; nobody of whom one has blocked the other. Those who may see when he is there. */
+export const circle = query({
+  summary: 'Whom a user has as contacts, and who has him.',
+  access: 'internal',
+  input: z.object({ user_id: Uuid }),
+  output: z.object({ contacts: z.array(Uuid), contact_of: z.array(Uuid) }),
+  timeoutMs: 5_000,
+});
+
 export const userContract = contract('user', {
   createProfile,
   profile,
@@ -210,6 +219,7 @@ export const userContract = contract('user', {
   oldKeyBackup,
   purge,
   canMessage,
+  circle,
   addContact,
   contacts,
   allUsers,

@@ -11,6 +11,16 @@ export const push = command({
   output: z.object({ delivered: z.int() }),
 });
 
+/** Send one frame to every open socket of many users, in one message for each process that holds some of them. Who takes it is not told. */
+export const pushMany = command({
+  summary: 'Send a frame to every open socket of many users.',
+  access: 'internal',
+  repeatable: 'yes',
+  input: z.object({ user_ids: z.array(Uuid).max(100_000), frame: Frame }),
+  output: z.object({}),
+  timeoutMs: 5_000,
+});
+
 /** Which of these users have an open socket anywhere. */
 export const online = query({
   summary: 'Which of these users have an open socket.',
@@ -36,4 +46,4 @@ export const endSessions = command({
   output: z.object({}),
 });
 
-export const websocketContract = contract('websocket', { push, online, onlineCount, endSessions });
+export const websocketContract = contract('websocket', { push, pushMany, online, onlineCount, endSessions });

@@ -5,7 +5,7 @@ import { closeFrame, FrameCursor, textFrame } from './frames';
 const MAX_WAITING_BYTES = 4_194_304;
 /** A client that does not read the last word is not waited for. */
 const GOODBYE_MS = 2_000;
-/** After the monolith's end has gone, what it sent last may still be read for so long. */
+/** After the other server's end has gone, what it sent last may still be read for so long. */
 const LAST_READING_MS = 30_000;
 /** Whoever takes nothing of what waits for him for so long is gone, or means harm. What he has not read waits in his queue. */
 const STALLED_MS = 60_000;
@@ -15,8 +15,8 @@ const SERVICE_RESTART = 1012;
 const POLICY_VIOLATION = 1008;
 
 /**
- * A client's WebSocket that ends in the monolith. Bytes go both ways as they are. Of those to the client the frames are followed,
- * so that messages of ours can be put between the monolith's.
+ * A client's WebSocket that ends in another server: the monolith, or a worker. Bytes go both ways as they are. Of those to the client the frames are followed,
+ * so that messages of ours can be put between those of the other server.
  */
 export class Passage {
   private readonly cursor = new FrameCursor();
@@ -58,7 +58,7 @@ export class Passage {
     this.client.on('drain', () => this.legacy.resume());
   }
 
-  /** A message to the client, between two of the monolith's. @returns false if he cannot take it (any more) */
+  /** A message to the client, between two of the other server's. @returns false if he cannot take it (any more) */
   send(text: string): boolean {
     if (this.hasEnded || this.cursor.isClosing || this.client.destroyed || this.client.writableEnded) return false;
     const frame = textFrame(text);

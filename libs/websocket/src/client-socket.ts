@@ -1,0 +1,106 @@
+import type { UserActor } from '@banyan/platform/contract';
+import type { WebSocket } from 'ws';
+import { Confirmed } from './confirmed';
+import type { Connection } from './connections';
+import type { Frame } from './contract';
+import { SentFrames, textOf } from './outgoing';
+
+/** What a client that reads slowly may leave unread. */
+const MAX_UNREAD_BYTES = 4_194_304;
+/** Of what is pushed before the greeting is complete. */
+const MAX_HELD_FRAMES = 1_000;
+/** A queue is written in pieces: the next when no more than this is unread. */
+const ROOM_BYTES = 1_048_576;
+const ROOM_LOOK_MS = 20;
+/** So long a reader who makes no room is waited for. */
+const ROOM_MS = 30_000;
+/** RFC 6455, section 7.4.1: against the rules; the web client takes it for a refused token. */
+const POLICY_VIOLATION = 1008;
+/** Of the registry of section 7.4: come again. */
+const SERVICE_RESTART = 1012;
+
+/** A client's socket that ends here. What is pushed before its greeting is complete comes after it. */
+export class ClientSocket implements Connection {
+  private readonly sent = new SentFrames();
+  private held: Frame[] | undefined = [];
+  readonly confirmed = new Confirmed();
+  /** The last ping has been answered. */
+  isAlive = true;
+  /** In which second of the round it is pinged. */
+  slot = 0;
+
+  constructor(
+    readonly connectionId: string,
+    readonly user: UserActor,
+    private readonly socket: WebSocket,
+  ) {}
+
+  get userId(): string {
+    return this.user.userId;
+  }
+
+  get sessionId(): string | undefined {
+    return this.user.sessionId;
+  }
+
+  get isOpen(): boolean {
+    return this.socket.readyState === this.socket.OPEN;
+  }
+
+  send(frame: Frame): boolean {
+    if (!this.isOpen) return false;
+    if (!this.held) return this.write(frame);
+    if (this.held.length >= MAX_HELD_FRAMES) return false;
+    this.held.push(frame);
+    return true;
+  }
+
+  /** Part of the greeting: at once, when the client has read what came before. @returns false if he is gone */
+  async greet(frame: Frame): Promise<boolean> {
+    for (let waited = 0; this.socket.bufferedAmount > ROOM_BYTES; waited += ROOM_LOOK_MS) {
+      if (waited >= ROOM_MS) this.socket.terminate();
+      if (!this.isOpen) return false;
+      await new Promise((resolve) => setTimeout(resolve, ROOM_LOOK_MS));
+    }
+    return this.write(frame);
+  }
+
+  /** The greeting is complete. */
+  release(): void {
+    const held = this.held ?? [];
+    this.held = undefined;
+    for (const frame of held) this.write(frame);
+  }
+
+  /** Whoever has not answered the last one is gone. */
+  ping(): void {
+    if (!this.isAlive) return this.socket.terminate();
+    this.isAlive = false;
+    if (this.isOpen) this.socket.ping();
+  }
+
+  end(): void {
+    this.socket.close(POLICY_VIOLATION);
+  }
+
+  restart(): void {
+    this.socket.close(SERVICE_RESTART);
+  }
+
+  terminate(): void {
+    this.socket.terminate();
+  }
+
+  private write(frame: Frame): boolean {
+    return this.sent.once(frame, () => {
+      if (!this.isOpen) return false;
+      // His queue is kept; he comes again and gets it.
+      if (this.socket.bufferedAmount > MAX_UNREAD_BYTES) {
+        this.socket.terminate();
+        return false;
+      }
+      this.socket.send(textOf(frame));
+      return true;
+    });
+  }
+}

@@ -1,0 +1,17 @@
+/** So many messages a socket remembers as confirmed. */
+const REMEMBERED = 4_096;
+
+/** What a socket has confirmed already: web clients confirm a whole conversation again with each change. */
+export class Confirmed {
+  private names: Set<string> | undefined;
+
+  /** @param work is done unless it was done before; done again if it fails */
+  async once(how: 'delivered' | 'read', messageId: unknown, work: () => Promise<void>): Promise<void> {
+    const name = `${how}\0${String(messageId)}`;
+    if (this.names?.has(name)) return;
+    await work();
+    this.names ??= new Set();
+    this.names.add(name);
+    if (this.names.size > REMEMBERED) this.names.delete(this.names.values().next().value!);
+  }
+}

@@ -1,0 +1,61 @@
+import { asSystem } from '@banyan/platform/dispatch/context';
+import { InjectLog } from '@banyan/platform/nest/inject';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { Audience } from './audience';
+import { now } from './now';
+import { Presence } from './presence';
+import { WebsocketService } from './websocket.service';
+
+const SWEEP_MS = 2_000;
+/** Of those whom a dead process leaves, so many are told of at a time. */
+const SWEEP_SIZE = 200;
+
+/** Tells those who may know it that somebody is there or is gone, also when the process that had his sockets cannot say so any more. */
+@Injectable()
+export class PresenceAnnouncer implements OnApplicationBootstrap, OnModuleDestroy {
+  private sweep: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly audience: Audience,
+    private readonly presence: Presence,
+    private readonly sockets: WebsocketService,
+    @InjectLog() private readonly log: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.sweep = setTimeout(() => void this.tellOfLost(), SWEEP_MS * Math.random()).unref();
+  }
+
+  onModuleDestroy(): void {
+    clearTimeout(this.sweep);
+    this.sweep = undefined;
+  }
+
+  /** Who of those that may know of him is there himself. */
+  async onlineFor(userId: string): Promise<{ audience: string[]; online: string[] }> {
+    const audience = await this.audience.of(userId);
+    const { online } = await this.sockets.online(audience);
+    return { audience, online };
+  }
+
+  async tellOnline(userId: string, audience: readonly string[]): Promise<void> {
+    await this.sockets.pushMany(audience, { type: 'user_online', id: '', body: { user_id: userId, timestamp: now() } });
+  }
+
+  async tellOffline(userId: string): Promise<void> {
+    const { online } = await this.onlineFor(userId);
+    await this.sockets.pushMany(online, { type: 'user_offline', id: '', body: { user_id: userId } });
+  }
+
+  private async tellOfLost(): Promise<void> {
+    try {
+      const lost = await this.presence.takeLost(SWEEP_SIZE);
+      for (const userId of lost) await asSystem('presence', { key: randomUUID() }, () => this.tellOffline(userId));
+    } catch (error) {
+      this.log.warn({ err: error }, 'not told who is gone');
+    }
+    if (this.sweep) this.sweep = setTimeout(() => void this.tellOfLost(), SWEEP_MS).unref();
+  }
+}

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import type { UserActor } from '@banyan/platform/contract';
+import { asUser } from '@banyan/platform/dispatch/context';
+import { InjectLog } from '@banyan/platform/nest/inject';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import {
+  ConnectedSocket,
+  MessageBody,
+  OnGatewayConnection,
+  OnGatewayDisconnect,
+  SubscribeMessage,
+  WebSocketGateway,
+} from '@nestjs/websockets';
+import type { WebSocket } from 'ws';
+import { ClientSocket } from './client-socket';
+import { FrameService } from './frame.service';
+import { Greeter } from './greeter';
+import { PresenceAnnouncer } from './presence.announcer';
+import { OwnSockets } from './own-sockets';
+import { WebsocketService } from './websocket.service';
+
+type Payload = Readonly<Record<string, unknown>>;
+
+/** What clients' sockets say. Nothing is answered but by what is pushed; what fails is logged, and the client says it again or does without. */
+@WebSocketGateway()
+export class SocketGateway implements OnGatewayConnection<WebSocket>, OnGatewayDisconnect<WebSocket> {
+  private readonly clients = new WeakMap<WebSocket, ClientSocket>();
+
+  constructor(
+    private readonly sockets: WebsocketService,
+    private readonly own: OwnSockets,
+    private readonly greeter: Greeter,
+    private readonly frames: FrameService,
+    private readonly announcer: PresenceAnnouncer,
+    @InjectLog() private readonly log: Logger,
+  ) {}
+
+  handleConnection(socket: WebSocket, user: UserActor): void {
+    const client = new ClientSocket(this.sockets.newConnectionId(), user, socket);
+    this.clients.set(socket, client);
+    this.own.add(client);
+    socket.on('pong', () => (client.isAlive = true));
+    socket.pause(); // what he says is heard after he has been greeted
+    void this.forUser(user, 'greeting', () => this.greeter.greet(client)).finally(() => socket.resume());
+  }
+
+  handleDisconnect(socket: WebSocket): void {
+    const client = this.clients.get(socket);
+    if (!client) return;
+    this.own.remove(client);
+    void this.forUser(client.user, 'leaving', async () => {
+      if (this.own.isDraining) return; // he comes again elsewhere; if not, his lease ends
+      if (await this.sockets.close(client)) await this.announcer.tellOffline(client.userId);
+    });
+  }
+
+  @SubscribeMessage('message')
+  message(@ConnectedSocket() socket: WebSocket, @MessageBody() payload: Payload): Promise<void> {
+    return this.frame(socket, 'message', (user) => this.frames.postMessage(user, payload));
+  }
+
+  @SubscribeMessage('typing')
+  typing(@ConnectedSocket() socket: WebSocket, @MessageBody() payload: Payload): Promise<void> {
+    return this.frame(socket, 'typing', (user) => this.frames.passTyping(user, payload));
+  }
+
+  @SubscribeMessage('delivery_confirmation')
+  deliveryConfirmation(@ConnectedSocket() socket: WebSocket, @MessageBody() payload: Payload): Promise<void> {
+    return this.frame(socket, 'delivery_confirmation', (_user, client) =>
+      client.confirmed.once('delivered', payload['message_id'], () => this.frames.confirm('delivered', payload)),
+    );
+  }
+
+  @SubscribeMessage('read_confirmation')
+  readConfirmation(@ConnectedSocket() socket: WebSocket, @MessageBody() payload: Payload): Promise<void> {
+    return this.frame(socket, 'read_confirmation', (_user, client) =>
+      client.confirmed.once('read', payload['message_id'], () => this.frames.confirm('read', payload)),
+    );
+  }
+
+  @SubscribeMessage('contact_added')
+  contactAdded(@ConnectedSocket() socket: WebSocket, @MessageBody() payload: Payload): Promise<void> {
+    return this.frame(socket, 'contact_added', (user) => this.frames.tellInviter(user, payload));
+  }
+
+  private async frame(socket: WebSocket, type: string, work: (user: UserActor, client: ClientSocket) => Promise<void>): Promise<void> {
+    const client = this.clients.get(socket);
+    if (client) await this.forUser(client.user, type, () => work(client.user, client));
+  }
+
+  private async forUser(user: UserActor, what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await asUser(user, { key: randomUUID() }, work);
+    } catch (error) {
+      if (!isRefusal(error)) this.log.warn({ err: error, what }, 'a socket goes on without it');
+    }
+  }
+}
+
+/** What a client may not, or what is not there: no fault of ours, and none that he is told of. */
+function isRefusal(error: unknown): boolean {
+  const { status } = error as { status?: unknown };
+  return typeof status === 'number' && status < 500;
+}

@@ -7,7 +7,7 @@ import { AccountNotFound, passwordChanged, PasswordTooCommon, PasswordTooLong, t
 import { Devices } from './devices';
 import { LinkService } from './link.service';
 import { LinkStore } from './link.store';
-import { networkOf } from './networks';
+import { networkOf } from '@banyan/platform/keyvalue/networks';
 import { isTooCommon } from './password-rules';
 import { BCRYPT_BYTES, Passwords } from './passwords';
 import { type Place, SessionService } from './session.service';

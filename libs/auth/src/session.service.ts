@@ -15,7 +15,7 @@ import type { z } from 'zod';
 import { AccessTokens } from './access-tokens';
 import { AuthConfig } from './auth.config';
 import { AccountNotFound, type EndReason, InvalidRefreshToken, SessionNotFound, sessionRevoked, type Tokens } from './contract';
-import { networkOf } from './networks';
+import { networkOf } from '@banyan/platform/keyvalue/networks';
 import { hashOf, RefreshTokens } from './refresh-tokens';
 import { SessionStore } from './session.store';
 

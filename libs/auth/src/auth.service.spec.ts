@@ -269,6 +269,15 @@ describe.each(dataHomes.slice(0, 2))('accounts, through their contract, in $name
     expect((await house.get(AuthStore).find(user.id))!.password_hash).toBe(renewed);
   });
 
+  it('are mailed three links of a kind in an hour, however many ask at once', async () => {
+    const { user } = await auth().register(draftOf());
+    const { email } = user;
+    const crowd = Array.from({ length: 12 }, () => [auth().forgotPassword({ email }), auth().resendVerification({ email })]);
+    for (const answer of await Promise.all(crowd.flat())) expect(answer).toEqual({ success: true });
+    const links = await home.admin('SELECT purpose FROM banyan_auth.links WHERE user_id = $1 ORDER BY purpose', [user.id]);
+    expect(links.map(({ purpose }) => purpose)).toEqual([...Array(3).fill('reset_password'), ...Array(3).fill('verify_email')]);
+  });
+
   it('are not known when they are not there', async () => {
     await expect(auth(randomUUID()).me({})).rejects.toMatchObject({ code: 'auth.account_not_found', status: 401 });
     await expect(auth().caller({ user_id: randomUUID() })).rejects.toMatchObject({ code: 'auth.account_not_found' });

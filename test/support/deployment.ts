@@ -150,7 +150,7 @@ export class Deployment {
     const wanted = domainNames.flatMap((domain) => Array.from({ length: workers[domain] ?? 0 }, () => domain));
     await Promise.all(
       wanted.map(async (domain) => {
-        const process = await ServerProcess.start({ ...this.environment, SERVE: domain });
+        const process = await ServerProcess.start({ PUBLIC_URL: 'http://localhost', ...this.environment, SERVE: domain });
         this.workers.push({ domain, process });
       }),
     );

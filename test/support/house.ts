@@ -52,7 +52,7 @@ export async function startHouse({ domains, home, keyvalue = new InProcessKeyVal
   const server = new OperationServer(served.map(({ contract }) => contract));
   const seam = new Seam(new RehearsalCarrier(new LocalCarrier(server), { twice: true }));
   const dispatcher = new Dispatcher(new Routes({}), { local: seam }, new Metrics());
-  const settings = loadSettings({ JWT_SECRET_KEY: TEST_SECRET, DATABASE_URL: 'postgres://unused' });
+  const settings = loadSettings({ JWT_SECRET_KEY: TEST_SECRET, DATABASE_URL: 'postgres://unused', RATE_LIMITS: 'off' });
   const log = createLogger({ level: 'silent' });
   const platform = PlatformModule.with({ settings, jwtSecret: TEST_SECRET, log, keyvalue, databases, dispatcher, contracts });
   const app = await NestFactory.createMicroservice(

@@ -49,9 +49,10 @@ export class LinkService {
   /** A mail is wanted. Whether there will be one is not to be seen from outside. */
   async request(purpose: LinkPurpose, email: string): Promise<{ success: true }> {
     const account = await this.accounts.findByEmail(email);
-    if (account && (await this.isWanted(purpose, account))) {
+    if (account && isWanted(purpose, account)) {
       const requestId = uuidv7();
       await this.database.transaction(async (tx) => {
+        if ((await this.store.countRecent(tx, account.id, purpose)) >= MAILS_AN_HOUR) return;
         await this.store.insertOnce(tx, this.draft(purpose, requestId, account.id));
         await this.outbox.add(tx, KINDS[purpose].event, { request_id: requestId, user_id: account.id }, { key: account.id });
       });
@@ -62,7 +63,7 @@ export class LinkService {
   /** A new account has a link under its own id: nobody asked for it, its event did. */
   async get(userId: string, purpose: LinkPurpose, requestId: string) {
     const account = await this.accounts.find(userId);
-    if (!account?.is_active || (purpose === 'verify_email' && account.is_verified)) throw NoLink();
+    if (!account || !isWanted(purpose, account)) throw NoLink();
     if (purpose === 'verify_email' && requestId === userId)
       await this.store.insertOnce(this.database, this.draft(purpose, requestId, userId));
     const row = await this.store.find(purpose, requestId, userId);
@@ -115,11 +116,6 @@ export class LinkService {
     return { success: true };
   }
 
-  private async isWanted(purpose: LinkPurpose, { id, is_active, is_verified }: Account): Promise<boolean> {
-    if (!is_active || (purpose === 'verify_email' && is_verified)) return false;
-    return (await this.store.countRecent(id, purpose)) < MAILS_AN_HOUR;
-  }
-
   private draft(purpose: LinkPurpose, requestId: string, userId: string) {
     const salt = randomBytes(16);
     const token_hash = hashOf(this.token(purpose, requestId, salt));
@@ -129,4 +125,8 @@ export class LinkService {
   private token(purpose: LinkPurpose, requestId: string, salt: Uint8Array): string {
     return macOf(this.secret.key, purpose, requestId, salt).toString('base64url');
   }
+}
+
+function isWanted(purpose: LinkPurpose, { is_active, is_verified }: Account): boolean {
+  return is_active && !(purpose === 'verify_email' && is_verified);
 }

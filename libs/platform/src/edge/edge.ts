@@ -14,6 +14,7 @@ import { type Credentials, isNoToken } from './credentials';
 import { allowEarlyBodies, BODY_MS, limitBody } from './early-body';
 import type { Elsewhere } from './elsewhere';
 import type { Limits } from '../keyvalue/limits';
+import { networkOf } from '../keyvalue/networks';
 import { decodedPath, KnownPaths, type Route, routesOf } from './paths';
 
 declare module 'fastify' {
@@ -61,7 +62,7 @@ export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
   server.addHook('onRequest', (request, _reply, done) => {
     request.trace ??= traceOf(request);
     try {
-      limits.take('address', request.ip);
+      limits.take('address', networkOf(request.ip));
       done();
     } catch (error) {
       done(error as Error);
@@ -138,7 +139,7 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
     url: path.replace(/\{(\w+)\}/g, ':$1'),
     config: { operation },
     onRequest: async (request) => {
-      if (limited) await limits.takeShared(limited, request.ip);
+      if (limited) await limits.takeShared(limited, networkOf(request.ip));
       const actor = await actorOf(request, operation, parts);
       if (actor.kind === 'user') limits.take('user', actor.userId);
       if (operation.access === 'admin' && (actor.kind !== 'user' || actor.role !== 'admin')) throw (operation.refusal ?? AdminsOnly)();

@@ -47,7 +47,7 @@ const sizes = options.short
       home: { rounds: 2, seconds: 3 },
       proxy: { rounds: 2, seconds: 3 },
       search: { users: 100_000, searches: 20, inserts: 500 },
-      signIn: { rounds: 1, seconds: 3, attempts: 10, checks: 500 },
+      signIn: { rounds: 1, seconds: 3, pairs: 10, checks: 500 },
       send: { rounds: 2, seconds: 4 },
       read: { rounds: 1, seconds: 3 },
     }
@@ -58,7 +58,7 @@ const sizes = options.short
       home: { rounds: 6, seconds: 4 },
       proxy: { rounds: 6, seconds: 4 },
       search: { users: 1_000_000, searches: 100, inserts: 5_000 },
-      signIn: { rounds: 3, seconds: 5, attempts: 100, checks: 5_000 },
+      signIn: { rounds: 3, seconds: 5, pairs: 100, checks: 5_000 },
       send: { rounds: 10, seconds: 5 },
       read: { rounds: 3, seconds: 5 },
     };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import jwt from 'jsonwebtoken';
 
 import { root } from '../../apps/server/install.mjs';
-import { median, number, printTable, quantile, withSpread } from './figures.mjs';
+import { median, number, printTable, withSpread } from './figures.mjs';
 import { ask, startBanyan } from './programs.mjs';
 
 const CLIENTS = 20;
@@ -14,7 +14,7 @@ const PASSWORD = `bench-${randomBytes(9).toString('hex')}`;
 const JSON_BODY = { 'content-type': 'application/json' };
 
 /** @param writeRequests(name, requests) keeps them in a file and gives back where */
-export async function measureSignIn(env, { cwd, writeRequests }, { rounds, seconds, attempts, checks }) {
+export async function measureSignIn(env, { cwd, writeRequests }, { rounds, seconds, pairs, checks }) {
   const server = await startBanyan(env, { cwd });
   try {
     const accounts = [];
@@ -31,7 +31,7 @@ export async function measureSignIn(env, { cwd, writeRequests }, { rounds, secon
     };
     console.log(`\nSign-ins: ${CLIENTS} clients, ${rounds} rounds of ${seconds} s …`);
     await besideOthers(server, files, { rounds, seconds });
-    await knownOrNot(server.url, accounts, attempts);
+    await knownOrNot(server.url, pairs);
     await tokenChecks(checks);
   } finally {
     await server.stop();
@@ -40,7 +40,7 @@ export async function measureSignIn(env, { cwd, writeRequests }, { rounds, secon
 
 async function register(url, n) {
   const email = `bench${n}.${randomUUID()}@example.com`;
-  const answer = await post(`${url}/api/v1/auth/register`, { email, username: `bench${n}`, password: PASSWORD });
+  const answer = await post(`${url}/api/v1/auth/register`, { email, username: `bench${n}-${randomUUID()}`, password: PASSWORD });
   if (answer.status !== 200) throw new Error(`register answered ${answer.status}`);
   return { email, token: (await answer.json()).access_token };
 }
@@ -88,25 +88,33 @@ async function besideOthers({ url }, files, { rounds, seconds }) {
   );
 }
 
-/** A wrong password, for an address that has an account and for one that has none, in turns. Every account fails a few times only. */
-async function knownOrNot(url, accounts, attempts) {
-  const times = { known: [], unknown: [] };
-  for (let n = -2; n < attempts; n++) {
-    const emails = { known: accounts[(n + 2) % accounts.length].email, unknown: `nobody${n}.${randomUUID()}@example.com` };
-    for (const kind of n % 2 === 0 ? ['known', 'unknown'] : ['unknown', 'known']) {
-      const started = performance.now();
-      const answer = await post(`${url}/api/v1/auth/login`, { email: emails[kind], password: 'not-the-password' });
-      await answer.text();
-      if (answer.status !== 401) throw new Error(`a wrong password was answered ${answer.status}`);
-      if (n >= 0) times[kind].push(performance.now() - started);
+/** Whether the time of an answer tells who has an account: pairs of the same question, one of them about nobody. */
+async function knownOrNot(url, pairs) {
+  const ask = async (path, body, expected) => {
+    const started = performance.now();
+    const answer = await post(`${url}/api/v1/auth/${path}`, body);
+    await answer.text();
+    if (answer.status !== expected) throw new Error(`${path} was answered ${answer.status}`);
+    return performance.now() - started;
+  };
+  const questions = {
+    'POST /login, a wrong password': (email) => ask('login', { email, password: 'not-the-password' }, 401),
+    'POST /password/forgot': (email) => ask('password/forgot', { email }, 200),
+    'POST /email/resend': (email) => ask('email/resend', { email }, 200),
+  };
+  // Each account fails once only: whoever failed often would be made to wait.
+  const known = [];
+  for (let n = 0; n < pairs; n++) known.push((await register(url, n)).email);
+  const rows = [];
+  for (const [title, question] of Object.entries(questions)) {
+    const [yes, no] = [[], []];
+    for (const [n, email] of known.entries()) {
+      const both = [async () => yes.push(await question(email)), async () => no.push(await question(`nobody.${randomUUID()}@example.com`))];
+      for (const one of n % 2 ? both : both.reverse()) await one(); // whoever is first has no advantage
     }
+    rows.push([title, number(median(yes), 2), number(median(no), 2), number(median(yes.map((ms, i) => ms - no[i])), 2)]);
   }
-  const row = (title, kind) => [title, ...[0.1, 0.5, 0.9].map((q) => number(quantile(times[kind], q), 1))];
-  printTable(
-    `A wrong password, ms, ${attempts} times each`,
-    ['', 'p10', 'median', 'p90'],
-    [row('the address has an account', 'known'), row('nobody has it', 'unknown')],
-  );
+  printTable(`An account and none, ms, ${pairs} pairs`, ['', 'known: median', 'unknown: median', 'difference of a pair: median'], rows);
 }
 
 /** In this process, as the server does it. */

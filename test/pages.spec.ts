@@ -27,3 +27,10 @@ describe.each(pages)('%s', (page) => {
     expect(paths.filter((path) => !tests.some((file) => file.startsWith(path)))).toEqual([]);
   });
 });
+
+it('no two decisions have one number', () => {
+  const numbers = readdirSync(join(root, 'docs/adr')).map((file) => file.slice(0, 4));
+  expect(numbers.filter((number, i) => numbers.indexOf(number) !== i)).toEqual([]);
+  for (const file of readdirSync(join(root, 'docs/adr')))
+    expect(readFileSync(join(root, 'docs/adr', file), 'utf8')).toMatch(new RegExp(`^# ${Number(file.slice(0, 4))}\\. `));
+});

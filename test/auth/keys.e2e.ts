@@ -6,22 +6,46 @@ import { Client } from 'pg';
 import { TEST_SECRET } from '../support/banyan';
 import { Deployment } from '../support/deployment';
 import { type Person, register, signIn } from '../support/people';
+import { startPlacedOnLegacy } from '../support/placements';
 import { until } from '../support/until';
 
 const each = <T>(value: T) => Object.fromEntries(domainNames.map((domain) => [domain, value]));
 const header = (token: string) => decode(token, { complete: true })!.header as { alg: string; kid?: string };
 
+interface Scene {
+  readonly deployment: Deployment;
+  /** Of the accounts, as the superuser. */
+  readonly accounts: { readonly url: string; readonly table: string };
+  close(): Promise<void>;
+}
+
+const environment = { TOKEN_KEYS: 'sign=1d publish=1s' };
+
+const onOwnData = (parts: object) => async (): Promise<Scene> => {
+  const deployment = await Deployment.start({ hosts: 2, ...parts, environment });
+  const accounts = { url: deployment.databaseUrl('auth_db'), table: 'banyan_auth.users' };
+  return { deployment, accounts, close: () => deployment.remove() };
+};
+
+async function onLegacyData(): Promise<Scene> {
+  const { deployment, legacy, close } = await startPlacedOnLegacy('text', environment);
+  return { deployment, accounts: { url: legacy.url, table: 'public.users' }, close };
+}
+
 describe.each([
-  ['in two hosts', {}],
-  ['in services', { remote: each(1), workers: each(1) }],
-])('the keys of access tokens, %s', (_name, parts) => {
+  ['in two hosts', onOwnData({})],
+  ['in services', onOwnData({ remote: each(1), workers: each(1) })],
+  ['in services on the legacy database', onLegacyData],
+])('the keys of access tokens, %s', (_name, start) => {
+  let scene: Scene;
   let deployment: Deployment;
   let ada: Person;
   beforeAll(async () => {
-    deployment = await Deployment.start({ hosts: 2, ...parts, environment: { TOKEN_KEYS: 'sign=1d publish=1s' } });
+    scene = await start();
+    ({ deployment } = scene);
     ada = await register(deployment.url, 'ada');
   });
-  afterAll(() => deployment?.remove());
+  afterAll(() => scene?.close());
 
   const urls = () => deployment.hosts.map(({ url }) => url);
   const jwks = async (url = deployment.url) =>
@@ -93,9 +117,9 @@ describe.each([
   });
 
   it('are exchanged under load without a failed request', async () => {
-    const auth = new Client(deployment.databaseUrl('auth_db'));
+    const auth = new Client(scene.accounts.url);
     await auth.connect();
-    await auth.query(`UPDATE banyan_auth.users SET role = 'admin' WHERE id = $1`, [ada.id]);
+    await auth.query(`UPDATE ${scene.accounts.table} SET role = 'admin' WHERE id = $1`, [ada.id]);
     const admin = await until(async () => {
       const again = await signIn(deployment.url, ada);
       return (await again.get('/auth/me')).body.role === 'admin' && again;

@@ -3,7 +3,7 @@
  * different machines or runs say little; ratios within one run do. Some nine minutes; prints Markdown (docs/bench.md). A missed
  * target is said and fails nothing.
  *
- *     npm run bench -- --only send,read     of start, call, carrier, split, home, proxy, search, send, read
+ *     npm run bench -- --only send,read     of start, call, carrier, split, home, proxy, search, sign-in, send, read
  *     npm run bench -- --short              a trial: few and short rounds
  *     npm run bench -- --profile FOLDER     a CPU profile of the server there, for Chrome's developer tools
  */
@@ -24,6 +24,7 @@ import { measureReading } from './read.mjs';
 import { measureRemoteCall } from './remote-call.mjs';
 import { measureSearch } from './search.mjs';
 import { measureSending } from './send.mjs';
+import { measureSignIn } from './sign-in.mjs';
 import { measureSplit } from './split.mjs';
 import { measureStartUp, printMemory } from './start-up.mjs';
 import { residentMb } from './usage.mjs';
@@ -32,7 +33,7 @@ const CALL_TARGET_US = 10;
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: 'string', default: 'start,call,carrier,split,home,proxy,search,send,read' },
+    only: { type: 'string', default: 'start,call,carrier,split,home,proxy,search,sign-in,send,read' },
     short: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
@@ -46,6 +47,7 @@ const sizes = options.short
       home: { rounds: 2, seconds: 3 },
       proxy: { rounds: 2, seconds: 3 },
       search: { users: 100_000, searches: 20, inserts: 500 },
+      signIn: { rounds: 1, seconds: 3, pairs: 10, checks: 500 },
       send: { rounds: 2, seconds: 4 },
       read: { rounds: 1, seconds: 3 },
     }
@@ -56,6 +58,7 @@ const sizes = options.short
       home: { rounds: 6, seconds: 4 },
       proxy: { rounds: 6, seconds: 4 },
       search: { users: 1_000_000, searches: 100, inserts: 5_000 },
+      signIn: { rounds: 3, seconds: 5, pairs: 100, checks: 5_000 },
       send: { rounds: 10, seconds: 5 },
       read: { rounds: 3, seconds: 5 },
     };
@@ -92,7 +95,7 @@ function describeMachine() {
 }
 
 async function onServers(folder) {
-  if (!['call', 'carrier', 'split', 'home', 'proxy', 'search', 'send', 'read'].some(isWanted)) return;
+  if (!['call', 'carrier', 'split', 'home', 'proxy', 'search', 'sign-in', 'send', 'read'].some(isWanted)) return;
   const names = ['postgres', 'redis', ...(isWanted('carrier') || isWanted('split') ? ['rabbitmq'] : [])];
   const services = await startServices({ names, fsync: true });
   try {
@@ -114,6 +117,7 @@ async function onServers(folder) {
       await measureDataHomes(env, { postgres: processOf(services, 'postgres'), cwd: folder, writeRequests: writeInto(folder) }, sizes.home);
     if (isWanted('proxy')) await measureProxy(env, { cwd: folder, writeRequests: writeInto(folder) }, sizes.proxy);
     if (isWanted('search')) await measureSearch(DATABASE_URL, sizes.search);
+    if (isWanted('sign-in')) await measureSignIn(env, { cwd: folder, writeRequests: writeInto(folder) }, sizes.signIn);
     if (isWanted('send') || isWanted('read')) await underLoad(folder, env, processOf(services, 'postgres'));
   } finally {
     await services.stop();

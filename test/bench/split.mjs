@@ -31,7 +31,7 @@ export async function measureSplit(settings, { postgres, cwd, writeRequests }, {
   try {
     const host = await startBanyan({ ...env, SERVE: 'all' }, { cwd });
     programs.push(host);
-    const workers = await Promise.all(MOVED.map((domain) => startBanyan({ ...env, SERVE: domain }, { cwd })));
+    const workers = await Promise.all(MOVED.map((domain) => startBanyan({ ...env, PUBLIC_URL: host.url, SERVE: domain }, { cwd })));
     programs.push(...workers);
     await operator.connect();
     const everybody = people();

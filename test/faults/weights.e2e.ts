@@ -1,5 +1,6 @@
 import type { DomainName } from '@banyan/domains';
 import { type Variant, variants } from '@banyan/migration/prepare/kinds';
+import { banyanHooks } from '../legacy/banyan-hooks';
 import { playCases } from '../legacy/play-cases';
 import { servedCases } from '../legacy/sections';
 import { Deployment } from '../support/deployment';
@@ -51,7 +52,7 @@ async function askedOfLegacy(): Promise<number> {
 async function failedCases(): Promise<{ failed: string[]; strayed: number }> {
   await deployment!.followed(await moveTo(DOMAINS, 1));
   const before = await askedOfLegacy();
-  const outcomes = await playCases(deployment!.url, servedCases);
+  const outcomes = await playCases(deployment!.url, servedCases, { hooks: banyanHooks(deployment!.environment) });
   const failed = servedCases.flatMap(({ name }, i) => (outcomes[i] === 'ok' ? [] : [`${name}: ${outcomes[i]}`]));
   return { failed, strayed: (await askedOfLegacy()) - before };
 }

@@ -56,6 +56,13 @@ const notBelieved: Readonly<Record<string, () => string>> = {
   'RS256, it says, and is HMAC': () => signed({ alg: 'RS256', typ: 'JWT' }, good()),
   'without an algorithm': () => signed({ typ: 'JWT' }, good()),
   'that brings its own key': () => signed({ alg: 'HS256', jwk: { kty: 'oct', k: part('mine') } }, good(), 'mine'),
+  'that says where its key is': () => signed({ alg: 'HS256', jku: 'http://127.0.0.1:9/jwks.json' }, good(), 'mine'),
+  'that brings a certificate': () => signed({ alg: 'HS256', x5c: [part('mine')], x5u: 'http://127.0.0.1:9/' }, good(), 'mine'),
+  'whose key has a name in Unicode': () => signed({ ...HS256, kid: '\u202e\u0000🗝' }, good()),
+  'whose key has a name of six kilobytes': () => signed({ ...HS256, kid: 'k'.repeat(6_000) }, good()),
+  'whose key has a name of JavaScript': () => signed({ ...HS256, kid: '__proto__' }, good()),
+  'whose session is no id': () => signed(HS256, { ...good(), sid: '../..' }),
+  'whose session was never begun': () => signed(HS256, { ...good(), sid: randomUUID() }),
   'that points at a file for its key': () => signed({ alg: 'HS256', kid: '../../../../dev/null' }, good(), ''),
   'with a critical extension that nobody knows': () => signed({ alg: 'HS256', crit: ['b64'], b64: false }, good(), 'another'),
   'without a sub': () => signed(HS256, { exp: inAnHour() }),
@@ -97,6 +104,12 @@ it.each(Object.entries(notBelieved))('a token %s is not believed', async (_what,
   const { answer, body } = await ask(make());
   expect([offenceOf(answer), answer.status, body.detail]).toEqual([undefined, 401, 'Could not validate credentials']);
   expect(answer.headers['www-authenticate']).toBeUndefined();
+});
+
+it('they are more than thirty, none of them the same as another', () => {
+  const tokens = Object.values(notBelieved).map((make) => make());
+  expect(new Set(tokens).size).toBe(tokens.length);
+  expect(tokens.length).toBeGreaterThan(30);
 });
 
 it('a good token of nobody: 401', async () => {

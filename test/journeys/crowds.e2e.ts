@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import request from 'supertest';
 import { startTestServer, type TestServer } from '../support/banyan';
 import { envelope, freshAccount, register } from '../support/people';
@@ -14,24 +15,25 @@ const times = <T>(count: number, work: (i: number) => Promise<T>) => Promise.all
 const tally = (statuses: readonly number[]) =>
   statuses.reduce<Record<number, number>>((counts, status) => ({ ...counts, [status]: (counts[status] ?? 0) + 1 }), {});
 
+/** As a client does that is told when to come again: so many passwords at once are more than a slow machine hashes in time. */
+async function registering(account: object) {
+  for (;;) {
+    const answer = await request(server!.url).post('/api/v1/auth/register').send(account);
+    if (answer.status !== 503) return answer;
+    await pause(Number(answer.headers['retry-after']) * 1_000);
+  }
+}
+
 it('200 people who register one address at once: one gets it', async () => {
   const { email } = freshAccount('crowd');
-  const answers = await times(200, (i) =>
-    request(server!.url)
-      .post('/api/v1/auth/register')
-      .send({ ...freshAccount(`crowd${i}`), email }),
-  );
+  const answers = await times(200, (i) => registering({ ...freshAccount(`crowd${i}`), email }));
   expect(tally(answers.map(({ status }) => status))).toEqual({ 200: 1, 400: 199 });
   for (const { status, body } of answers) if (status === 400) expect(body.detail).toBe('User with this email or username already exists');
 });
 
 it('one name is given once, too', async () => {
   const { username } = freshAccount('name');
-  const answers = await times(20, () =>
-    request(server!.url)
-      .post('/api/v1/auth/register')
-      .send({ ...freshAccount(), username }),
-  );
+  const answers = await times(20, () => registering({ ...freshAccount(), username }));
   expect(tally(answers.map(({ status }) => status))).toEqual({ 200: 1, 400: 19 });
 });
 

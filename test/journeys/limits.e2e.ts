@@ -53,6 +53,17 @@ it.each([false, true])('guessing passwords (Redis: %s): the right one is not tak
   await login(password, address.replace('2001:db8', '2001:db9')).expect(200);
 });
 
+it('registrations and mails asked for count by network: an IPv6 one has more addresses than anybody can use', async () => {
+  server = await start('register=2/1h mail=2/1h', { TRUSTED_PROXIES: 'loopback' });
+  const ask = (path: string, from: string) =>
+    request(server!.url).post(`/api/v1/auth/${path}`).set('X-Forwarded-For', from).send(freshAccount('many'));
+  for (const path of ['register', 'password/forgot', 'email/resend']) {
+    const seen = await statuses(3, (i) => ask(path, `2001:db8:${path.length.toString(16)}:1::${i + 1}`));
+    expect([path, ...seen]).toEqual([path, 200, 200, 429]);
+    await ask(path, `2001:db8:${path.length.toString(16)}:2::1`).expect(200);
+  }
+});
+
 describe('X-Forwarded-For', () => {
   const from = (addresses: string) => request(server!.url).get('/health').set('X-Forwarded-For', addresses);
 
@@ -65,6 +76,9 @@ describe('X-Forwarded-For', () => {
     server = await start('address=3/1h', { TRUSTED_PROXIES: 'loopback' });
     expect(await statuses(4, (i) => from(`192.0.2.${i}`))).toEqual([200, 200, 200, 200]);
     expect(await statuses(4, () => from('198.51.100.7'))).toEqual([200, 200, 200, 429]);
+    // Whoever has one address of an IPv6 network has all of them.
+    expect(await statuses(4, (i) => from(`2001:db8:7:7::${i + 1}`))).toEqual([200, 200, 200, 429]);
+    await from('2001:db8:7:8::1').expect(200);
     // What a client writes himself stands left of what the proxy adds.
     expect(await statuses(4, (i) => from(`192.0.2.${100 + i}, 203.0.113.9`))).toEqual([200, 200, 200, 429]);
   });

@@ -33,7 +33,7 @@ beforeAll(async () => {
     AMQP_URL: broker.url,
     CARRIER_KEY: randomBytes(32).toString('hex'),
   };
-  worker = await ServerProcess.start({ ...environment, SERVE: 'auth,user,message,relay,websocket' });
+  worker = await ServerProcess.start({ ...environment, PUBLIC_URL: 'http://localhost', SERVE: 'auth,user,message,relay,websocket' });
   edges = [await ServerProcess.start({ ...environment, SERVE: 'edge' })];
   edges.push(await ServerProcess.start({ ...environment, SERVE: 'edge' }));
   await decideHomes(environment, 'legacy');

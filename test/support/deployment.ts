@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { domainNames, type DomainName } from '@banyan/domains';
+import { type DomainEntry, domainNames, domains, type DomainName } from '@banyan/domains';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import type { Variant } from '@banyan/migration/prepare/kinds';
 import { probeLegacy } from '@banyan/migration/proxy/legacy-probe';
@@ -119,9 +119,10 @@ export class Deployment {
     });
   }
 
-  /** Where a database of it is, as the superuser; that of the legacy system if there is one. */
+  /** Where a database of it is, as the superuser; that of the legacy system if there is one, and it has such data. */
   databaseUrl(name: DatabaseName): string {
-    return this.system?.database.url ?? this.environment[settingOf(name)]!;
+    const isInLegacy = Object.values<DomainEntry>(domains).some(({ database, tableSet }) => database === name && tableSet);
+    return (isInLegacy ? this.system?.database.url : undefined) ?? this.environment[settingOf(name)]!;
   }
 
   /** How often each place (local, remote, host) was asked for operations of a domain by the hosts that run. */
@@ -149,7 +150,7 @@ export class Deployment {
     const wanted = domainNames.flatMap((domain) => Array.from({ length: workers[domain] ?? 0 }, () => domain));
     await Promise.all(
       wanted.map(async (domain) => {
-        const process = await ServerProcess.start({ ...this.environment, SERVE: domain });
+        const process = await ServerProcess.start({ PUBLIC_URL: 'http://localhost', ...this.environment, SERVE: domain });
         this.workers.push({ domain, process });
       }),
     );

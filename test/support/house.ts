@@ -66,7 +66,7 @@ export async function startHouse({
   const server = new OperationServer(served.map(({ contract }) => contract));
   const seam = new Seam(new RehearsalCarrier(new LocalCarrier(server), { twice: true }));
   const dispatcher = new Dispatcher(new Routes({}), { local: seam }, new Metrics());
-  const settings = loadSettings({ JWT_SECRET_KEY: TEST_SECRET, DATABASE_URL: 'postgres://unused', ...environment });
+  const settings = loadSettings({ JWT_SECRET_KEY: TEST_SECRET, DATABASE_URL: 'postgres://unused', RATE_LIMITS: 'off', ...environment });
   const log = createLogger({ level: 'silent' });
   const platform = PlatformModule.with({ settings, jwtSecret: TEST_SECRET, log, keyvalue, objects, databases, dispatcher, contracts });
   const app = await NestFactory.createMicroservice(

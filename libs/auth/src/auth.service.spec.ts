@@ -6,7 +6,11 @@ import { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import { TEST_SECRET } from '../../../test/support/banyan';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { type House, startHouse } from '../../../test/support/house';
+import { until } from '../../../test/support/until';
+import { AuthStore } from './auth.store';
 import { authContract } from './contract';
+import { PasswordService } from './password.service';
+import { Passwords } from './passwords';
 
 const placeholder = (username: string) => Buffer.from(`pubkey_${username}`).toString('base64');
 
@@ -196,6 +200,82 @@ describe.each(dataHomes.slice(0, 2))('accounts, through their contract, in $name
         code: 'auth.invalid_credentials',
       });
     });
+  });
+
+  describe('whose password is looked at while it becomes another one', () => {
+    /** Something that has begun and is not committed when `attempt` has read the account; it is, before that ends. */
+    async function meanwhile<T>(change: string, userId: string, attempt: () => Promise<T>): Promise<PromiseSettledResult<T>> {
+      const other = await home.client('auth');
+      await other.query('BEGIN');
+      await other.query('SELECT id FROM banyan_auth.users WHERE id = $1 FOR UPDATE', [userId]);
+      await other.query(change, [userId]);
+      const attempted = Promise.allSettled([attempt()]);
+      const isWaiting = async () =>
+        (await home.admin(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)).length > 0;
+      await Promise.race([attempted, until(isWaiting)]);
+      await other.query('COMMIT');
+      return (await attempted)[0];
+    }
+    const NEW_HASH = hashSync('quite another one', 4);
+    const becomesAnother = `UPDATE banyan_auth.users SET password_hash = '${NEW_HASH}' WHERE id = $1`;
+    const sessionsOf = async (userId: string) => (await home.admin('SELECT FROM banyan_auth.sessions WHERE user_id = $1', [userId])).length;
+
+    it('begin no session by the old one', async () => {
+      const { user } = await auth().register(draftOf());
+      const before = await sessionsOf(user.id);
+      const signedIn = await meanwhile(becomesAnother, user.id, () => auth().login({ email: user.email, password: 'correct horse' }));
+      expect(signedIn).toMatchObject({ status: 'rejected', reason: { code: 'auth.invalid_credentials' } });
+      expect(await sessionsOf(user.id)).toBe(before);
+    });
+
+    it('sign in all the same if it is only kept otherwise', async () => {
+      const { user } = await auth().register(draftOf());
+      const kept = `UPDATE banyan_auth.users SET password_hash = '${hashSync('correct horse', 4)}' WHERE id = $1`;
+      const signedIn = await meanwhile(kept, user.id, () => auth().login({ email: user.email, password: 'correct horse' }));
+      expect(signedIn).toMatchObject({ status: 'fulfilled', value: { user: { id: user.id } } });
+    });
+
+    it('begin no session that nobody would ever remove, if the account goes at that moment', async () => {
+      const { user } = await auth().register(draftOf());
+      await home.admin('DELETE FROM banyan_auth.sessions WHERE user_id = $1', [user.id]);
+      const gone = 'DELETE FROM banyan_auth.users WHERE id = $1';
+      const signedIn = await meanwhile(gone, user.id, () => auth().login({ email: user.email, password: 'correct horse' }));
+      expect(signedIn).toMatchObject({ status: 'rejected', reason: { code: 'auth.invalid_credentials' } });
+      expect(await sessionsOf(user.id)).toBe(0);
+    });
+
+    it('do not get a third one by the first', async () => {
+      const { user } = await auth().register(draftOf());
+      const change = { current_password: 'correct horse', new_password: 'of somebody else' };
+      const changed = await meanwhile(becomesAnother, user.id, () => auth(user.id).changePassword(change));
+      expect(changed).toMatchObject({ status: 'rejected', reason: { code: 'auth.wrong_password' } });
+      await expect(auth().login({ email: user.email, password: 'quite another one' })).resolves.toMatchObject({ user: { id: user.id } });
+    });
+  });
+
+  it('sign in without a new hash while others wait for theirs', async () => {
+    const { user } = await auth().register(draftOf());
+    const outdated = hashSync('correct horse', 4);
+    const account = { ...(await house.get(AuthStore).find(user.id))!, password_hash: outdated };
+    await house.get(AuthStore).replaceHash(user.id, (await house.get(AuthStore).find(user.id))!.password_hash, outdated);
+    let end!: () => void;
+    const busy = new Promise<void>((resolve) => (end = resolve));
+    const crowd = Array.from({ length: 3 }, () => house.get(Passwords)['queue'].run(() => busy));
+    expect(await house.get(PasswordService).renew(account, 'correct horse')).toBe(outdated);
+    end();
+    await Promise.all(crowd);
+    const renewed = await house.get(PasswordService).renew(account, 'correct horse');
+    expect(renewed).not.toBe(outdated);
+    expect((await house.get(AuthStore).find(user.id))!.password_hash).toBe(renewed);
+  });
+
+  it('are mailed three links of a kind in an hour, however many ask at once', async () => {
+    const { user } = await auth().register(draftOf());
+    const { email } = user;
+    const crowd = Array.from({ length: 12 }, () => [auth().forgotPassword({ email }), auth().resendVerification({ email })]);
+    for (const answer of await Promise.all(crowd.flat())) expect(answer).toEqual({ success: true });
+    const links = await home.admin('SELECT purpose FROM banyan_auth.links WHERE user_id = $1 ORDER BY purpose', [user.id]);
+    expect(links.map(({ purpose }) => purpose)).toEqual([...Array(3).fill('reset_password'), ...Array(3).fill('verify_email')]);
   });
 
   it('are not known when they are not there', async () => {

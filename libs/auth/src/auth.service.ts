@@ -9,7 +9,7 @@ import { type Profile, userContract, UserNotFound } from '@banyan/user/contract'
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { type Account, AuthStore } from './auth.store';
-import { AccountNotFound, AlreadyRegistered, InvalidCredentials, type me, type register, userRegistered } from './contract';
+import { AccountNotFound, AlreadyRegistered, InvalidCredentials, type login, type me, type register, userRegistered } from './contract';
 import { OneAtATime } from './one-at-a-time';
 import { Devices } from './devices';
 import { PasswordService } from './password.service';
@@ -72,7 +72,7 @@ export class AuthService {
     );
     // Another process was faster with this key, perhaps for somebody who guessed it.
     if (made.id !== id) return this.registeredBefore(await this.get(made.id), request, password, start, place);
-    return this.registered({ ...made, email, username, role: 'user' }, start, place);
+    return this.registered({ ...made, email, username, password_hash, role: 'user' }, start, place);
   }
 
   /** Taken by this very request, whose answer was lost? Its key says so, and the password proves that it is the same person. */
@@ -82,7 +82,11 @@ export class AuthService {
     return this.registered(taken, start, place);
   }
 
-  private async registered(account: Pick<Account, 'id' | 'email' | 'username' | 'role' | 'created_at'>, start: ProfileStart, place: Place) {
+  private async registered(
+    account: Pick<Account, 'id' | 'email' | 'username' | 'password_hash' | 'role' | 'created_at'>,
+    start: ProfileStart,
+    place: Place,
+  ) {
     const { id, email, username, role, created_at } = account;
     const profile = await this.users.createProfile({ user_id: id, email, username, ...start, created_at }).catch((error: unknown) => {
       this.log.warn({ err: error, user_id: id }, 'profile not made at registration; its event makes it');
@@ -90,24 +94,22 @@ export class AuthService {
     });
     const full_name = profile?.full_name ?? start.full_name;
     const public_key = profile?.public_key ?? start.public_key ?? placeholderKey(username);
-    return {
-      ...(await this.begin(id, place)),
-      user: { id, email, username, full_name, public_key, is_active: true, role, avatar_url: null, created_at },
-    };
+    const tokens = await this.begin(account, account.password_hash, place);
+    if (!tokens) throw AlreadyRegistered(); // and changed or removed since
+    return { ...tokens, user: { id, email, username, full_name, public_key, is_active: true, role, avatar_url: null, created_at } };
   }
 
   /** @throws InvalidCredentials, TooManyRequests */
-  async login(email: string, password: string, place: Place) {
+  async login(email: string, password: string, place: Place): Promise<Output<typeof login>> {
     const account = await this.store.findByEmail(email);
     const isRight = await this.passwords.compare(password, email, account, place);
     if (!account || !isRight || !account.is_active) throw InvalidCredentials();
-    await this.passwords.renew(account, password);
+    const hash = await this.passwords.renew(account, password);
     const { full_name, public_key } = await this.profileOf(account);
     const { id, username, is_active, role } = account;
-    return {
-      ...(await this.begin(id, place)),
-      user: { id, email: account.email, username, full_name, public_key, is_active, role },
-    };
+    const tokens = await this.begin(account, hash, place);
+    if (!tokens) return this.login(email, password, place); // another password since, or none: whoever knows only the old one stays outside
+    return { ...tokens, user: { id, email: account.email, username, full_name, public_key, is_active, role } };
   }
 
   async getMe(userId: string): Promise<Output<typeof me>> {
@@ -117,8 +119,9 @@ export class AuthService {
     return { id, email, username, full_name, is_active, avatar_url, bio, is_verified, created_at, public_key, role };
   }
 
-  private async begin(userId: string, place: Place) {
-    return { ...(await this.sessions.begin(userId, place)), device_token: this.devices.tokenFor(userId, place.device) };
+  private async begin({ id }: Pick<Account, 'id'>, passwordHash: string, place: Place) {
+    const tokens = await this.sessions.begin(id, passwordHash, place);
+    return tokens && { ...tokens, device_token: this.devices.tokenFor(id, place.device) };
   }
 
   /**

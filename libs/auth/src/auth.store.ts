@@ -38,11 +38,12 @@ export class AuthStore {
     return row;
   }
 
-  /** @returns when, by the database's clock; undefined if there is no such account */
-  async setHash(tx: Transaction, userId: string, hash: string): Promise<string | undefined> {
+  /** @returns when, by the database's clock; undefined if there is no such account, or it has another hash than `before` */
+  async setHash(tx: Transaction, userId: string, { hash, before }: { hash: string; before?: string }): Promise<string | undefined> {
     await tx.query(sql`SELECT id FROM banyan_auth.users WHERE id = ${userId} FOR UPDATE`);
     const [row] = await tx.query<{ at: string }>(sql`
-      UPDATE banyan_auth.users SET password_hash = ${hash}, updated_at = clock_timestamp() WHERE id = ${userId} AND is_active
+      UPDATE banyan_auth.users SET password_hash = ${hash}, updated_at = clock_timestamp()
+      WHERE id = ${userId} AND is_active AND (${before ?? null}::text IS NULL OR password_hash = ${before ?? null})
       RETURNING clock_timestamp() AS at`);
     return row?.at;
   }

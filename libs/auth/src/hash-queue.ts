@@ -11,9 +11,7 @@ const MAX_WAIT_MS = 3_000;
 const USUAL_MS = 100;
 
 interface Waiting {
-  readonly deadline: number;
   readonly go: () => void;
-  readonly refuse: (error: Error) => void;
 }
 
 /**
@@ -26,9 +24,14 @@ export class HashQueue {
   private readonly known: Waiting[] = [];
   private readonly strangers: Waiting[] = [];
 
-  /** @throws Unavailable if too many wait, or the caller would not be there any more when it is his turn */
+  /** Whether whoever comes now has to wait. */
+  get isBusy(): boolean {
+    return this.running >= AT_ONCE;
+  }
+
+  /** @throws Unavailable if too many wait, or his turn does not come while there is still time for a hash */
   async run<T>(work: () => Promise<T>, { isKnown = false }: { isKnown?: boolean } = {}): Promise<T> {
-    if (this.running >= AT_ONCE) await this.wait(isKnown ? this.known : this.strangers);
+    if (this.isBusy) await this.wait(isKnown ? this.known : this.strangers);
     else this.running++;
     const began = performance.now();
     try {
@@ -39,25 +42,36 @@ export class HashQueue {
     }
   }
 
+  /** How long it takes is a guess; whoever was let in by a wrong one is told when his time is over, not when his turn has come. */
   private wait(queue: Waiting[]): Promise<void> {
-    const ahead = this.known.length + (queue === this.known ? 0 : this.strangers.length);
-    const waitMs = ((ahead + 1) * this.usualMs) / AT_ONCE;
-    if (queue.length >= MAX_WAITING || waitMs > MAX_WAIT_MS) throw full(waitMs);
+    const waitMs = this.waitMs(queue);
     const deadline = currentContext()?.deadline ?? Infinity;
-    return new Promise((go, refuse) => queue.push({ deadline, go, refuse }));
+    const patienceMs = Math.min(MAX_WAIT_MS, deadline - Date.now() - this.usualMs);
+    if (queue.length >= MAX_WAITING || waitMs > patienceMs) throw full(waitMs);
+    return new Promise((resolve, reject) => {
+      const waiting = {
+        go: () => {
+          clearTimeout(patience);
+          resolve();
+        },
+      };
+      const patience = setTimeout(() => {
+        queue.splice(queue.indexOf(waiting), 1);
+        reject(full(this.waitMs(queue)));
+      }, patienceMs);
+      queue.push(waiting);
+    });
+  }
+
+  private waitMs(queue: Waiting[]): number {
+    const ahead = this.known.length + (queue === this.known ? 0 : this.strangers.length);
+    return ((ahead + 1) * this.usualMs) / AT_ONCE;
   }
 
   private next(): void {
-    for (;;) {
-      const next = this.known.shift() ?? this.strangers.shift();
-      if (next && Date.now() > next.deadline) {
-        next.refuse(Unavailable());
-        continue;
-      }
-      if (next) next.go();
-      else this.running--;
-      return;
-    }
+    const next = this.known.shift() ?? this.strangers.shift();
+    if (next) next.go();
+    else this.running--;
   }
 }
 

@@ -1,4 +1,5 @@
 import { type KeyObject, randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDefinition } from '@banyan/platform/contract';
 import { Database, type Transaction } from '@banyan/platform/database/database';
 import { Outbox } from '@banyan/platform/events/outbox';
@@ -21,6 +22,9 @@ const KINDS = {
 
 /** Mails of one kind to one account in an hour; beyond that nothing is sent, and the last link stays good. */
 const MAILS_AN_HOUR = 3;
+
+/** The answer to whoever asks for a mail comes so long after his question: writing one down takes milliseconds that would tell of it. */
+const ANSWER_MS = 100;
 
 export class LinkKey {
   readonly key: KeyObject;
@@ -48,21 +52,26 @@ export class LinkService {
 
   /** A mail is wanted. Whether there will be one is not to be seen from outside. */
   async request(purpose: LinkPurpose, email: string): Promise<{ success: true }> {
+    await Promise.all([this.ask(purpose, email), pause(ANSWER_MS)]);
+    return { success: true };
+  }
+
+  private async ask(purpose: LinkPurpose, email: string): Promise<void> {
     const account = await this.accounts.findByEmail(email);
-    if (account && (await this.isWanted(purpose, account))) {
+    if (account && isWanted(purpose, account)) {
       const requestId = uuidv7();
       await this.database.transaction(async (tx) => {
+        if ((await this.store.countRecent(tx, account.id, purpose)) >= MAILS_AN_HOUR) return;
         await this.store.insertOnce(tx, this.draft(purpose, requestId, account.id));
         await this.outbox.add(tx, KINDS[purpose].event, { request_id: requestId, user_id: account.id }, { key: account.id });
       });
     }
-    return { success: true };
   }
 
   /** A new account has a link under its own id: nobody asked for it, its event did. */
   async get(userId: string, purpose: LinkPurpose, requestId: string) {
     const account = await this.accounts.find(userId);
-    if (!account?.is_active || (purpose === 'verify_email' && account.is_verified)) throw NoLink();
+    if (!account || !isWanted(purpose, account)) throw NoLink();
     if (purpose === 'verify_email' && requestId === userId)
       await this.store.insertOnce(this.database, this.draft(purpose, requestId, userId));
     const row = await this.store.find(purpose, requestId, userId);
@@ -115,11 +124,6 @@ export class LinkService {
     return { success: true };
   }
 
-  private async isWanted(purpose: LinkPurpose, { id, is_active, is_verified }: Account): Promise<boolean> {
-    if (!is_active || (purpose === 'verify_email' && is_verified)) return false;
-    return (await this.store.countRecent(id, purpose)) < MAILS_AN_HOUR;
-  }
-
   private draft(purpose: LinkPurpose, requestId: string, userId: string) {
     const salt = randomBytes(16);
     const token_hash = hashOf(this.token(purpose, requestId, salt));
@@ -129,4 +133,8 @@ export class LinkService {
   private token(purpose: LinkPurpose, requestId: string, salt: Uint8Array): string {
     return macOf(this.secret.key, purpose, requestId, salt).toString('base64url');
   }
+}
+
+function isWanted(purpose: LinkPurpose, { is_active, is_verified }: Account): boolean {
+  return is_active && !(purpose === 'verify_email' && is_verified);
 }

@@ -59,9 +59,10 @@ export class LinkStore {
     return row?.user_id;
   }
 
-  /** How many were asked for in the last hour. */
-  async countRecent(userId: string, purpose: LinkPurpose): Promise<number> {
-    const [row] = await this.database.query<{ count: number }>(sql`
+  /** How many were asked for in the last hour. Whoever counts for the same user waits: of a crowd each sees those before him. */
+  async countRecent(tx: Transaction, userId: string, purpose: LinkPurpose): Promise<number> {
+    await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended(${`links of ${userId}`}, 0))`);
+    const [row] = await tx.query<{ count: number }>(sql`
       SELECT count(*)::int AS count FROM banyan_auth.links
       WHERE user_id = ${userId} AND purpose = ${purpose} AND created_at > clock_timestamp() - interval '1 hour'`);
     return row!.count;

@@ -3,11 +3,11 @@ import { Outbox } from '@banyan/platform/events/outbox';
 import type { UserActor } from '@banyan/platform/contract';
 import { Injectable } from '@nestjs/common';
 import { AuthStore, type Account } from './auth.store';
-import { AccountNotFound, passwordChanged, PasswordTooCommon, PasswordTooLong, WrongPassword } from './contract';
+import { AccountNotFound, passwordChanged, PasswordTooCommon, PasswordTooLong, type Tokens, WrongPassword } from './contract';
 import { Devices } from './devices';
 import { LinkService } from './link.service';
 import { LinkStore } from './link.store';
-import { networkOf } from './networks';
+import { networkOf } from '@banyan/platform/keyvalue/networks';
 import { isTooCommon } from './password-rules';
 import { BCRYPT_BYTES, Passwords } from './passwords';
 import { type Place, SessionService } from './session.service';
@@ -44,12 +44,18 @@ export class PasswordService {
     );
   }
 
-  /** What was kept in another form than is made now becomes that, while its password is known. Never in the way of a sign-in. */
-  async renew(account: Account, password: string): Promise<void> {
-    if (!this.passwords.isOutdated(account.password_hash, this.database.isLegacy)) return;
-    if (this.database.isLegacy && Buffer.byteLength(password) > BCRYPT_BYTES) return;
+  /**
+   * What was kept in another form than is made now becomes that, while its password is known. Never in the way of a sign-in: where
+   * others wait for a hash, it is the next sign-in's turn to do it.
+   *
+   * @returns what is kept now, unless somebody else has changed it meanwhile
+   */
+  async renew({ id, password_hash }: Account, password: string): Promise<string> {
+    if (!this.passwords.isOutdated(password_hash, this.database.isLegacy) || this.passwords.isBusy) return password_hash;
+    if (this.database.isLegacy && Buffer.byteLength(password) > BCRYPT_BYTES) return password_hash;
     const hash = await this.hashAsItIs(password);
-    await this.accounts.replaceHash(account.id, account.password_hash, hash);
+    await this.accounts.replaceHash(id, password_hash, hash);
+    return hash;
   }
 
   /** @throws WrongPassword, AccountNotFound, TooManyRequests */
@@ -60,13 +66,15 @@ export class PasswordService {
     return account;
   }
 
-  async change(actor: UserActor, current: string, next: string, place: Place) {
+  async change(actor: UserActor, current: string, next: string, place: Place): Promise<Tokens & { device_token: string }> {
     const account = await this.confirm(actor, current, place);
+    if (!account.is_active) throw AccountNotFound();
     const hash = await this.hash(next, account);
     const tokens = await this.database.transaction(async (tx) => {
-      await this.set(tx, account.id, hash, 'password_changed');
-      return this.sessions.beginIn(tx, account.id, place);
+      const isSet = await this.set(tx, account.id, { hash, before: account.password_hash }, 'password_changed');
+      return isSet ? this.sessions.beginIn(tx, account.id, place) : undefined;
     });
+    if (!tokens) return this.change(actor, current, next, place); // it is another one since: is `current` still right?
     await this.sessions.spread(account.id, null);
     return { ...tokens, device_token: this.devices.tokenFor(account.id, place.device) };
   }
@@ -77,7 +85,7 @@ export class PasswordService {
     const hash = await this.hash(password, owner);
     const userId = await this.links.use('reset_password', token, {
       work: async (tx, id) => {
-        await this.set(tx, id, hash, 'password_reset');
+        if (!(await this.set(tx, id, { hash }, 'password_reset'))) throw AccountNotFound();
         await this.accounts.verify(tx, id);
         return id;
       },
@@ -90,12 +98,19 @@ export class PasswordService {
     return { success: true as const, device_token: this.devices.tokenFor(userId, device) };
   }
 
-  private async set(tx: Transaction, userId: string, hash: string, reason: 'password_changed' | 'password_reset'): Promise<void> {
-    const at = await this.accounts.setHash(tx, userId, hash);
-    if (at === undefined) throw AccountNotFound();
+  /** @returns false, and nothing is changed, if the account is not active or has another hash than `before` */
+  private async set(
+    tx: Transaction,
+    userId: string,
+    change: { readonly hash: string; readonly before?: string },
+    reason: 'password_changed' | 'password_reset',
+  ): Promise<boolean> {
+    const at = await this.accounts.setHash(tx, userId, change);
+    if (at === undefined) return false;
     await this.linkStore.useAll(tx, userId, 'reset_password');
     await this.sessions.endAllIn(tx, userId, reason);
     await this.outbox.add(tx, passwordChanged, { user_id: userId, at }, { key: userId });
+    return true;
   }
 
   private hashAsItIs(password: string): Promise<string> {

@@ -45,6 +45,11 @@ export class Passwords {
     return isRight && reference === kept;
   }
 
+  /** Whether a hash would have to wait now. */
+  get isBusy(): boolean {
+    return this.queue.isBusy;
+  }
+
   /** A kept hash is to be made anew when its password is seen: it is not of the kind that is made there now. */
   isOutdated(kept: string, forLegacy: boolean): boolean {
     return !(forLegacy ? LEGACYS : CURRENT).test(kept);

@@ -15,7 +15,7 @@ import type { z } from 'zod';
 import { AccessTokens } from './access-tokens';
 import { AuthConfig } from './auth.config';
 import { AccountNotFound, type EndReason, InvalidRefreshToken, SessionNotFound, sessionRevoked, type Tokens } from './contract';
-import { networkOf } from './networks';
+import { networkOf } from '@banyan/platform/keyvalue/networks';
 import { hashOf, RefreshTokens } from './refresh-tokens';
 import { SessionStore } from './session.store';
 
@@ -45,10 +45,14 @@ export class SessionService {
     @Client(websocketContract) private readonly sockets: ClientOf<typeof websocketContract>,
   ) {}
 
-  begin(userId: string, place: Place): Promise<Tokens> {
-    return this.database.transaction((tx) => this.beginIn(tx, userId, place));
+  /** @returns undefined if the account is not active any more, or its password is kept otherwise than when it was looked at */
+  begin(userId: string, passwordHash: string, place: Place): Promise<Tokens | undefined> {
+    return this.database.transaction(async (tx) =>
+      (await this.store.holdAccount(tx, userId)) === passwordHash ? this.beginIn(tx, userId, place) : undefined,
+    );
   }
 
+  /** The account is locked in this transaction: what ends all sessions must not miss this one. */
   async beginIn(tx: Transaction, userId: string, { address, agent }: Place): Promise<Tokens> {
     const id = uuidv7();
     const refresh_token = this.refreshTokens.first(id);

@@ -45,6 +45,18 @@ export interface CallerRow {
 export class SessionStore {
   constructor(private readonly database: Database) {}
 
+  /**
+   * Whoever changes the password, ends all sessions with it or removes the account comes before or after this transaction, not meanwhile.
+   *
+   * @returns how the password is kept; undefined if there is no such account, or it is not active
+   */
+  async holdAccount(tx: Transaction, userId: string): Promise<string | undefined> {
+    await tx.query(sql`SELECT id FROM banyan_auth.users WHERE id = ${userId} FOR KEY SHARE`);
+    const [row] = await tx.query<{ password_hash: string }>(sql`
+      SELECT password_hash FROM banyan_auth.users WHERE id = ${userId} AND is_active`);
+    return row?.password_hash;
+  }
+
   async insert(tx: Transaction, draft: NewSession): Promise<void> {
     await tx.query(sql`
       INSERT INTO banyan_auth.sessions (id, user_id, salt, token_hash, network, address, agent, expires_at)

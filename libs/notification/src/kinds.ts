@@ -7,7 +7,7 @@ export interface KindRules {
   /** Whose wish counts: an account's or, where the recipient may have none, that of the address. */
   readonly wish: 'user' | 'address';
   /**
-   * How often it may be sent once more when the mail server may have taken it and its answer was lost (docs/adr/0040-mail-once.md). A second
+   * How often it may be sent once more when the mail server may have taken it and its answer was lost (docs/adr/0044-mail-once.md). A second
    * "confirm your address" does no harm, a missing one does; a second invitation is a nuisance, and can be asked for.
    */
   readonly repeats: number;

@@ -63,13 +63,13 @@ export class InvitationService {
         if (email === undefined) throw UserNotFound();
         if (!isSameAddress(email, inviter_email)) throw NotYourAddress();
         const invitee = await this.store.findInvitee(tx, userId, invitee_email);
-        if (invitee?.is_contact && !invitee.has_blocked) throw AlreadyYourContact();
+        if (invitee.is_contact && !invitee.has_blocked) throw AlreadyYourContact();
         const sent = await this.store.countSendings(tx, userId, invitee_email);
         if (sent.all >= DAILY_SENDINGS || sent.toAddress >= DAILY_SENDINGS_TO_ONE) throw TooManyInvitations();
         const invitation_id = await this.findOrMake(tx, userId, invitee_email);
         const sending = await this.store.addSending(tx, { invitation_id, inviter_id: userId, invitee_email });
         // Whoever has blocked the inviter gets no mail of his, and looks like somebody who has no account.
-        if (!invitee?.has_blocked)
+        if (!invitee.has_blocked)
           await this.outbox.add(tx, invitationSent, { invitation_id, inviter_id: userId, sending }, { key: invitation_id });
         return { status: 'success' as const, message: `Invitation sent to ${invitee_email}`, invitation_id };
       }),
@@ -163,7 +163,7 @@ export class InvitationService {
     if (!inviter || token === undefined || invitation.is_accepted || invitation.is_expired) throw NoInvitation();
     const { inviter_id, invitee_email: to, expires_at } = invitation;
     const invitee = await this.database.transaction((tx) => this.store.findInvitee(tx, inviter_id, to));
-    if (invitee?.has_blocked) throw NoInvitation();
+    if (invitee.has_blocked) throw NoInvitation();
     return { to, inviter_name: inviter.username, url: `${this.frontend}/accept-invitation/${token}`, expires_at };
   }
 }

@@ -16,9 +16,8 @@ export interface InvitationRow {
   readonly is_expired: boolean;
 }
 
-/** What the two sides of an invitation know of each other. */
+/** What whoever has the address knows of the inviter, and he of him. */
 export interface Invitee {
-  readonly id: string;
   readonly is_contact: boolean;
   readonly has_blocked: boolean;
 }
@@ -40,13 +39,15 @@ export class InvitationStore {
     return row?.email;
   }
 
-  async findInvitee(tx: Transaction, inviterId: string, email: string): Promise<Invitee | undefined> {
+  /** Accounts are told apart by how an address is spelled, mailboxes are not: a block holds for every spelling. */
+  async findInvitee(tx: Transaction, inviterId: string, email: string): Promise<Invitee> {
     const [row] = await tx.query<Invitee>(sql`
-      SELECT p.id,
-             EXISTS (SELECT FROM banyan_user.contacts c WHERE c.user_id = ${inviterId} AND c.contact_id = p.id) AS is_contact,
-             EXISTS (SELECT FROM banyan_user.blocks b WHERE b.blocker_id = p.id AND b.blocked_id = ${inviterId}) AS has_blocked
-      FROM banyan_user.user_profiles p WHERE p.email = ${email}`);
-    return row;
+      SELECT coalesce(bool_or(p.email = ${email} AND EXISTS (
+               SELECT FROM banyan_user.contacts c WHERE c.user_id = ${inviterId} AND c.contact_id = p.id)), false) AS is_contact,
+             coalesce(bool_or(EXISTS (
+               SELECT FROM banyan_user.blocks b WHERE b.blocker_id = p.id AND b.blocked_id = ${inviterId})), false) AS has_blocked
+      FROM banyan_user.user_profiles p WHERE lower(p.email) = lower(${email})`);
+    return row!;
   }
 
   async findOpen(tx: Transaction, inviterId: string, email: string): Promise<InvitationRow | undefined> {
@@ -71,10 +72,10 @@ export class InvitationStore {
     await tx.query(sql`UPDATE banyan_user.invitations SET invitation_token = ${token} WHERE id = ${id}`);
   }
 
-  /** Of the last day: by this user, and by him to this address. */
+  /** Of the last day: by this user, and by him to this address, however it is spelled. */
   async countSendings(tx: Transaction, inviterId: string, email: string): Promise<{ all: number; toAddress: number }> {
     const [row] = await tx.query<{ all: number; to_address: number }>(sql`
-      SELECT count(*)::int AS all, count(*) FILTER (WHERE invitee_email = ${email})::int AS to_address
+      SELECT count(*)::int AS all, count(*) FILTER (WHERE lower(invitee_email) = lower(${email}))::int AS to_address
       FROM banyan_user.invitation_sendings WHERE inviter_id = ${inviterId} AND sent_at > clock_timestamp() - interval '1 day'`);
     return { all: row!.all, toAddress: row!.to_address };
   }

@@ -3,14 +3,12 @@ import { join } from 'node:path';
 import { domainToASCII } from 'node:url';
 import type { Mail } from '@banyan/notification/contract';
 import { MailStore } from '@banyan/notification/mail.store';
+import { KEPT_FILES } from '@banyan/notification/sending/folder';
 import type { Settings } from '@banyan/platform/config/table';
 import { Command } from 'commander';
 import { settingsHere, withDomainDatabase } from '../databases';
 import { type ReadableMail, readMail } from '../eml';
 import { print, printJson } from '../terminal';
-
-/** Files that are looked at, the newest first. */
-const FILES = 2_000;
 
 /** `banyan mail last ada@example.com`: the newest mail to somebody. */
 export function mailCommand(): Command {
@@ -50,7 +48,7 @@ async function newestFile({ SMTP_URL, DATA_DIR }: Settings, address: string): Pr
   const folder = join(DATA_DIR, 'mail');
   const names = await readdir(folder).catch(() => []);
   const newest = names.filter((name) => name.endsWith('.eml')).sort();
-  for (const name of newest.reverse().slice(0, FILES)) {
+  for (const name of newest.reverse().slice(0, KEPT_FILES)) {
     const mail = readMail(await readFile(join(folder, name), 'utf8'));
     if (plain(mail.to) === plain(address)) return mail;
   }

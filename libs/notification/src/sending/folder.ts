@@ -1,9 +1,16 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Delivery, Outcome, Transport } from './transport';
 
-/** Mails as files, for those who have no mail server: one file a mail, however often it is delivered. */
+/** The newest ones; what is older nobody looks for, and its links have ended. */
+export const KEPT_FILES = 2_000;
+/** Mails after which the older ones are looked for. */
+const SWEEP_EVERY = 100;
+
+/** Mails as files, for those who have no mail server: one file a mail, however often it is delivered, and not more of them for ever. */
 export class FolderTransport implements Transport {
+  private delivered = 0;
+
   constructor(
     private readonly folder: string,
     private readonly onDelivered: (file: string, link?: string) => void = () => undefined,
@@ -21,6 +28,13 @@ export class FolderTransport implements Transport {
       return { kind: 'not_now', reason: (error as NodeJS.ErrnoException).code ?? (error as Error).name };
     }
     this.onDelivered(file, link);
+    if (this.delivered++ % SWEEP_EVERY === 0) await this.sweep().catch(() => undefined); // the mail is there all the same
     return { kind: 'accepted' };
+  }
+
+  /** Their names begin with the time at which they were asked for. */
+  private async sweep(): Promise<void> {
+    const names = (await readdir(this.folder)).filter((name) => /^\d{8}T\d+Z-[\w-]+\.eml(\.new)?$/.test(name)).sort();
+    for (const name of names.slice(0, -KEPT_FILES)) await rm(join(this.folder, name), { force: true });
   }
 }

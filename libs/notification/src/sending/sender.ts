@@ -67,7 +67,7 @@ class NotOurs extends Error {}
 
 /**
  * Sends what is queued: one process at a time, a few mails at once. A mail is marked, and that committed, before its content leaves; so
- * after any crash it is known which ones the mail server may have (docs/adr/0040-mail-once.md).
+ * after any crash it is known which ones the mail server may have (docs/adr/0044-mail-once.md).
  */
 export class Sender implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly lease: Lease;

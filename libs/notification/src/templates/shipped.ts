@@ -17,7 +17,7 @@ const ACCOUNT_FOOTER = 'You get this mail because an account at {{app}} uses thi
 export const shipped: Readonly<Record<Kind, TemplateParts>> = {
   verify_email: made({
     subject: 'Confirm your e-mail address',
-    before: ['Hello {{name}},', 'please confirm that this address is yours. Until then a forgotten password cannot be replaced.'],
+    before: ['Hello {{name}},', 'please confirm that this address is yours, so that mails about your account reach you and nobody else.'],
     button: { label: 'Confirm this address', variable: 'url' },
     after: [
       'The link is good until {{expires}}, and once.',

@@ -1,9 +1,12 @@
 import { databaseUrl, neededDatabases, settingOf, usesOwnServers } from './databases';
-import type { Settings } from './table';
+import type { Given, Settings } from './table';
 import { StartupError } from './startup-error';
 
+/** Their links lead to where clients reach the host, which a process that serves no client cannot guess. */
+const MAKERS_OF_LINKS = ['auth', 'user', 'notification'];
+
 /** What must hold between settings. Each fault is one sentence. */
-export function checkTogether(settings: Settings): void {
+export function checkTogether(settings: Settings, given: Given): void {
   const {
     AMQP_URL,
     CARRIER_KEY,
@@ -51,6 +54,12 @@ export function checkTogether(settings: Settings): void {
   }
   if (AMQP_URL === undefined && !(SERVE.edge && SERVE.domains.length > 0)) {
     throw new StartupError('SERVE should be all unless AMQP_URL is set: a part of the program cannot reach the others without it.');
+  }
+  const maker = SERVE.edge ? undefined : SERVE.domains.find((domain) => MAKERS_OF_LINKS.includes(domain));
+  if (maker && given.PUBLIC_URL === undefined) {
+    throw new StartupError(
+      `PUBLIC_URL is missing: links that ${maker} makes for mails lead to the host, whose address it is not told otherwise.`,
+    );
   }
   if (ownServers && JWT_SECRET_KEY === undefined) {
     const why = DATABASE_URL === undefined ? 'a database address' : 'DATABASE_URL';

@@ -10,6 +10,7 @@ import { settingEntries } from './table';
 
 const aSecret = 'q8Zr3Vn1Xw6Lk0Ty5Pb9Gc2Hd7Js4Mf_';
 const ownServer = { DATABASE_URL: 'postgres://banyan@db:5432', JWT_SECRET_KEY: aSecret };
+const broker = { REDIS_URL: 'redis://cache', AMQP_URL: 'amqp://broker', CARRIER_KEY: aSecret };
 const local = { remote: 0, local: 10_000, legacy: 0 };
 
 describe('settings', () => {
@@ -49,6 +50,12 @@ describe('settings', () => {
     expect(settings.CORS_ORIGINS).toEqual(['https://chat.example']);
     expect(settings.RATE_LIMITS).toMatchObject({ login: { count: 5, windowMs: 120_000 }, user: { count: 300, windowMs: 10_000 } });
     expect(databaseUrl(settings, 'message_db')).toBe('postgres://banyan@db:5432/message_db');
+  });
+
+  it('let a worker do without PUBLIC_URL only where no link is made', () => {
+    for (const SERVE of ['message,relay', 'websocket', 'edge', 'all'])
+      expect(loadSettings({ ...ownServer, ...broker, SERVE })).toMatchObject({ PUBLIC_URL: 'http://localhost:8000' });
+    expect(loadSettings({ ...ownServer, ...broker, SERVE: 'auth', PUBLIC_URL: 'https://chat.example' }).SERVE.domains).toEqual(['auth']);
   });
 
   it('let a database have a server of its own', () => {
@@ -100,6 +107,10 @@ describe('settings', () => {
     [{ MAIL_FROM: 'Ada\nBcc: <a@b.example>' }, /^MAIL_FROM should be a mailbox such as/],
     [{ ROUTES: 'notification=legacy:100%', LEGACY_URL: 'http://old' }, /^ROUTES should be .* legacy \(which has no notification\)/],
     [{ S3_BUCKET: 'media' }, 'S3_BUCKET is not supported by this build; leave it unset.'],
+    ...['auth', 'user,message', 'relay,notification'].map((SERVE): [Record<string, string>, RegExp] => [
+      { ...ownServer, ...broker, SERVE },
+      /^PUBLIC_URL is missing: links that (auth|user|notification) makes for mails lead to the host/,
+    ]),
     [{ SERVE: 'edge' }, /^SERVE should be all unless AMQP_URL is set/],
     [{ ROUTES: 'relay=local:90%,remote:10%' }, 'ROUTES sends a part of relay to remote, which needs AMQP_URL.'],
     [{ ROUTES: 'user=legacy:100%' }, 'ROUTES sends a part of user to legacy, which needs LEGACY_URL.'],

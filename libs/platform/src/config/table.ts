@@ -40,7 +40,7 @@ export const settingsTable = {
     default: '127.0.0.1',
   },
   PUBLIC_URL: {
-    meaning: 'Where clients reach this server.',
+    meaning: 'Where clients reach this server, and where the links of mails lead; a worker that makes such links has to be told.',
     schema: origin,
     default: { from: ({ PORT = '8000' }) => `http://localhost:${PORT}`, inWords: 'http://localhost:PORT' },
     example: 'https://chat.example',

@@ -16,6 +16,7 @@ import { answerDownload } from './download';
 import { allowEarlyBodies, BODY_MS, limitBody } from './early-body';
 import type { Elsewhere } from './elsewhere';
 import type { Limits } from '../keyvalue/limits';
+import { networkOf } from '../keyvalue/networks';
 import { decodedPath, KnownPaths, type Route, routesOf } from './paths';
 import { acceptForms, takeUpload, UPLOAD_MS } from './uploads';
 
@@ -66,7 +67,7 @@ export function mountEdge(server: FastifyInstance, parts: EdgeParts): void {
     request.trace ??= traceOf(request);
     limitBody(request.raw, takesFile(request) ? UPLOAD_MS : BODY_MS);
     try {
-      limits.take('address', request.ip);
+      limits.take('address', networkOf(request.ip));
       done();
     } catch (error) {
       done(error as Error);
@@ -150,7 +151,7 @@ function addRoute(server: FastifyInstance, { operation, binding, path }: Route, 
     url: path.replace(/\{(\w+)\}/g, ':$1'),
     config: { operation },
     onRequest: async (request) => {
-      if (limited) await limits.takeShared(limited, request.ip);
+      if (limited) await limits.takeShared(limited, networkOf(request.ip));
       const actor = await actorOf(request, operation, parts);
       if (actor.kind === 'user') limits.take('user', actor.userId);
       if (operation.access === 'admin' && (actor.kind !== 'user' || actor.role !== 'admin')) throw (operation.refusal ?? AdminsOnly)();

@@ -39,7 +39,6 @@ async function underLoad(faults: (load: Load, random: Random) => Promise<void>) 
     otherUrls: [other.url],
     users: USERS,
     conversations: Math.ceil(1.6 * USERS),
-    groups: Math.ceil(USERS / 3),
     accounts: true,
     steps: Infinity,
     pauseMs: 1_000,

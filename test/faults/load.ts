@@ -15,7 +15,7 @@ export interface LoadOptions {
   readonly steps?: number;
   /** After each step of a device, on average; none by default. */
   readonly pauseMs?: number;
-  /** In which some of the users write to each other as well; none by default. */
+  /** In which some of the users write to each other as well; one for every five users by default. */
   readonly groups?: number;
   /** Users also sign in again, replace their keys and switch mails now and then. */
   readonly accounts?: boolean;
@@ -70,7 +70,7 @@ export class Load {
     conversations = 80,
     steps = 12,
     pauseMs = 0,
-    groups = 0,
+    groups = Math.ceil(users / 5),
     accounts = false,
     monolith = 'none',
     seed = chosenSeed(),

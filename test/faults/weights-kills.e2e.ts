@@ -57,7 +57,6 @@ describe('while weights move, under load', () => {
       otherUrls: [other.url],
       users: USERS,
       conversations: Math.ceil(1.6 * USERS),
-      groups: Math.ceil(USERS / 3),
       accounts: true,
       steps: Infinity,
       pauseMs: PAUSE_MS,

@@ -64,7 +64,6 @@ async function playWay(tours: readonly (readonly DomainName[])[], remote = 0): P
     otherUrls,
     users: USERS,
     conversations: Math.ceil(1.6 * USERS),
-    groups: Math.ceil(USERS / 3),
     accounts: true,
     steps: Infinity,
     pauseMs: PAUSE_MS,

@@ -1,3 +1,4 @@
+import { groupContract } from '@banyan/group/contract';
 import { messageContract } from '@banyan/message/contract';
 import { type ClientOf, KeyReused, isError, normaliseUuid, type UserActor, Uuid } from '@banyan/platform/contract';
 import { Client } from '@banyan/platform/dispatch/client';
@@ -8,6 +9,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Audience } from './audience';
 import { contactAddedFrame } from './contact-frame';
+import { GroupFanout } from './group-fanout';
 import { receiptFrame } from './receipt-frame';
 import { WebsocketService } from './websocket.service';
 
@@ -19,6 +21,13 @@ const NewMessage = z.object({
   message_id: Id.nullish(),
   encrypted_content: z.string(),
   encrypted_session_key: z.string().nullish(),
+});
+/** `message_id` is the page's own name for it, and no id; a repeat under that name is the first one again. Who sends it is not asked here. */
+const NewGroupMessage = z.object({
+  group_id: Id,
+  message_id: z.string().min(1).max(255).optional().catch(undefined),
+  encrypted_content: z.string(),
+  encrypted_session_keys: z.record(z.string(), z.string()).nullish(),
 });
 const Typing = z.object({ recipient_id: Id, is_typing: z.boolean().catch(false) });
 const Receipt = z.object({ message_id: Id, sender_id: Id });
@@ -38,6 +47,8 @@ export class FrameService {
   constructor(
     private readonly sockets: WebsocketService,
     private readonly audience: Audience,
+    private readonly fanout: GroupFanout,
+    @Client(groupContract) private readonly groups: ClientOf<typeof groupContract>,
     @Client(messageContract) private readonly messages: ClientOf<typeof messageContract>,
     @Client(relayContract) private readonly relay: ClientOf<typeof relayContract>,
     @Client(userContract) private readonly users: ClientOf<typeof userContract>,
@@ -74,6 +85,14 @@ export class FrameService {
   private async takeOut(recipientId: string, messageId: string): Promise<void> {
     const recipient: UserActor = { kind: 'user', userId: recipientId, role: 'user' };
     await asUser(recipient, { key: `shown/${messageId}` }, () => this.relay.acknowledge({ message_id: messageId }));
+  }
+
+  /** Stored, then shown to the others who are in the group, then confirmed. */
+  async postToGroup({ userId: sender_id }: UserActor, payload: Payload): Promise<void> {
+    const draft = NewGroupMessage.safeParse(payload).data;
+    if (!draft) return;
+    const { encrypted_session_keys, ...rest } = draft;
+    await this.fanout.show(await this.groups.post({ ...rest, sender_id, encrypted_session_keys: encrypted_session_keys ?? {} }));
   }
 
   async passTyping({ userId }: UserActor, payload: Payload): Promise<void> {

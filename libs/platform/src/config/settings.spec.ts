@@ -99,7 +99,6 @@ describe('settings', () => {
     [{ SMTP_URL: 'smtp://mail' }, /^MAIL_FROM is missing: with SMTP_URL/],
     [{ MAIL_FROM: 'Ada\nBcc: <a@b.example>' }, /^MAIL_FROM should be a mailbox such as/],
     [{ ROUTES: 'notification=legacy:100%', LEGACY_URL: 'http://old' }, /^ROUTES should be .* legacy \(which has no notification\)/],
-    [{ S3_BUCKET: 'media' }, 'S3_BUCKET is not supported by this build; leave it unset.'],
     [{ SERVE: 'edge' }, /^SERVE should be all unless AMQP_URL is set/],
     [{ ROUTES: 'relay=local:90%,remote:10%' }, 'ROUTES sends a part of relay to remote, which needs AMQP_URL.'],
     [{ ROUTES: 'user=legacy:100%' }, 'ROUTES sends a part of user to legacy, which needs LEGACY_URL.'],
@@ -113,7 +112,7 @@ describe('settings', () => {
   it('never tell a secret in the sentence', () => {
     const secret = 'hunter2hunter2';
     for (const [name, setting] of settingEntries.filter(([, { secret }]) => secret)) {
-      expect(setting.schema.safeParse(secret).success && !setting.reserved).toBe(false);
+      expect(setting.schema.safeParse(secret).success).toBe(false);
       let sentence = '';
       try {
         loadSettings({ [name]: secret });
@@ -156,7 +155,6 @@ describe('the list of settings', () => {
     expect(line('PUBLIC_URL')).toMatchObject({ value: 'http://localhost:9000', source: 'default' });
     expect(line('LOG_LEVEL')).toMatchObject({ value: 'debug', source: '.env' });
     expect(line('DATABASE_URL')).toMatchObject({ value: null, source: 'unset' });
-    expect(line('S3_BUCKET')).toMatchObject({ value: null, source: 'reserved' });
     expect(line('JWT_SECRET_KEY')).toMatchObject({ value: '***' });
     expect(line('REDIS_URL')).toMatchObject({ value: 'redis://***@cache:6379/0?***' });
     expect(lines.map(({ name }) => name)).toEqual(settingEntries.map(([name]) => name));

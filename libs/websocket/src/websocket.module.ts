@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Audience } from './audience';
+import { CatchUp } from './catch-up';
 import { FrameService } from './frame.service';
 import { Greeter } from './greeter';
 import { GroupFanout } from './group-fanout';
@@ -14,6 +15,17 @@ import { WebsocketHandlers } from './websocket.handlers';
 @Module({
   imports: [SocketsModule],
   controllers: [WebsocketController],
-  providers: [Audience, FrameService, Greeter, GroupFanout, GroupHandlers, OwnSockets, PresenceAnnouncer, SocketGateway, WebsocketHandlers],
+  providers: [
+    Audience,
+    CatchUp,
+    FrameService,
+    Greeter,
+    GroupFanout,
+    GroupHandlers,
+    OwnSockets,
+    PresenceAnnouncer,
+    SocketGateway,
+    WebsocketHandlers,
+  ],
 })
 export class WebsocketModule {}

@@ -23,7 +23,7 @@ import { Frontend } from '@banyan/platform/edge/frontend';
 import { Limits } from '@banyan/platform/keyvalue/limits';
 import { mountObjectLinks } from '@banyan/platform/edge/download';
 import { UPLOAD_MS } from '@banyan/platform/edge/uploads';
-import { openObjects } from '@banyan/platform/objects/open-objects';
+import { openObjects, prepareObjects } from '@banyan/platform/objects/open-objects';
 import type { ObjectStore } from '@banyan/platform/objects/object-store';
 import { SocketAdapter } from '@banyan/platform/edge/socket-adapter';
 import { SocketPipe } from '@banyan/platform/edge/socket-pipe';
@@ -91,7 +91,7 @@ export async function startServer(
   const objects = openObjects(settings, secret);
   let leave = () => Promise.resolve();
   try {
-    if (settings.SERVE.edge || settings.SERVE.domains.includes('media')) await objects.prepare();
+    if (settings.SERVE.edge || settings.SERVE.domains.includes('media')) await prepareObjects(objects, log);
     const others = await joinOthers(storage, settings, metrics, log);
     leave = () => others.leave();
     await storage.follow(others.dataHomes);

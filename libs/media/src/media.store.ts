@@ -61,10 +61,14 @@ export class MediaStore {
     return rows.length > 0;
   }
 
-  async reserve(tx: Transaction, row: Pick<ObjectRow, 'id' | 'name' | 'file_name' | 'file_type'> & { uploader_id: string }): Promise<void> {
+  async reserve(
+    tx: Transaction,
+    row: Pick<ObjectRow, 'id' | 'name' | 'file_name' | 'file_type'> & { uploader_id: string; expires: boolean },
+  ): Promise<void> {
     await tx.query(sql`
-      INSERT INTO banyan_media.media_objects (id, name, uploader_id, state, file_name, file_type)
-      VALUES (${row.id}, ${row.name}, ${row.uploader_id}, 'reserved', ${row.file_name}, ${row.file_type}) ON CONFLICT DO NOTHING`);
+      INSERT INTO banyan_media.media_objects (id, name, uploader_id, state, file_name, file_type, expires)
+      VALUES (${row.id}, ${row.name}, ${row.uploader_id}, 'reserved', ${row.file_name}, ${row.file_type}, ${row.expires})
+      ON CONFLICT DO NOTHING`);
   }
 
   async find(id: string): Promise<ObjectRow | undefined> {
@@ -106,6 +110,10 @@ export class MediaStore {
       SET state = 'stored', size_bytes = ${stored.size_bytes}, sha256 = ${stored.sha256}, served_type = ${stored.served_type},
         is_listed = ${listed.length > 0}, changed_at = clock_timestamp()
       WHERE id = ${row.id}`);
+  }
+
+  async setServedType(id: string, type: string): Promise<void> {
+    await this.database.query(sql`UPDATE banyan_media.media_objects SET served_type = ${type} WHERE id = ${id} AND served_type IS NULL`);
   }
 
   /** @returns false if it is gone by now */
@@ -221,7 +229,7 @@ export class MediaStore {
     return this.database.query(sql`
       SELECT o.id FROM banyan_media.media_objects o
       WHERE (o.state = 'reserved' AND o.changed_at < now() - ${RESERVED_MINUTES} * interval '1 minute')
-        OR (o.state = 'stored' AND o.message_id IS NULL AND o.changed_at < now() - ${unlinkedHours} * interval '1 hour'
+        OR (o.state = 'stored' AND o.expires AND o.message_id IS NULL AND o.changed_at < now() - ${unlinkedHours} * interval '1 hour'
           AND NOT EXISTS (SELECT FROM banyan_media.media_attachments a WHERE a.id = o.id AND a.message_id IS NOT NULL))
         OR (o.state = 'stored' AND o.is_listed AND NOT EXISTS (SELECT FROM banyan_media.media_attachments a WHERE a.id = o.id))
       LIMIT ${limit}`);

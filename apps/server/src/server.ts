@@ -19,6 +19,7 @@ import type { Callers } from '@banyan/platform/edge/callers';
 import { Credentials } from '@banyan/platform/edge/credentials';
 import { BODY_MS } from '@banyan/platform/edge/early-body';
 import { ElsewhereHook, mountEdge } from '@banyan/platform/edge/edge';
+import { Frontend } from '@banyan/platform/edge/frontend';
 import { Limits } from '@banyan/platform/keyvalue/limits';
 import { mountObjectLinks } from '@banyan/platform/edge/download';
 import { UPLOAD_MS } from '@banyan/platform/edge/uploads';
@@ -47,7 +48,7 @@ import { SocketsModule } from '@banyan/websocket/sockets.module';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { mountAccountPages } from './account/pages';
 import { CallerChanges } from './caller-changes';
 import { openCallers, publishedKeys } from './callers';
@@ -81,6 +82,7 @@ export async function startServer(
   { log = logFor(settings), wrapCarrier = (carrier) => carrier }: ServerOptions = {},
 ): Promise<RunningServer> {
   const secret = await jwtSecret(settings);
+  const frontend = settings.SERVE.edge && settings.FRONTEND_DIR ? await Frontend.open(settings.FRONTEND_DIR) : undefined;
   const metrics = new Metrics();
   const storage = await openStorage(settings, log);
   const keyvalue = settings.REDIS_URL
@@ -125,7 +127,7 @@ export async function startServer(
       log,
     });
     const sockets = new SocketAdapter();
-    const app = await createApp(settings, log, legacy?.home, sockets, [
+    const app = await createApp(settings, log, { frontend, elsewhere: legacy?.home, sockets }, [
       PlatformModule.with({
         settings,
         jwtSecret: secret,
@@ -231,8 +233,7 @@ class Adapter extends FastifyAdapter {
 async function createApp(
   settings: Settings,
   log: Logger,
-  elsewhere: Elsewhere | undefined,
-  sockets: SocketAdapter,
+  { frontend, elsewhere, sockets }: { frontend?: Frontend; elsewhere?: Elsewhere; sockets: SocketAdapter },
   imports: (Type | DynamicModule)[],
 ): Promise<NestFastifyApplication> {
   const hook = elsewhere && new ElsewhereHook(elsewhere, edgeContracts);
@@ -253,8 +254,17 @@ async function createApp(
     },
   };
   const adapter = new Adapter(options);
-  if (hook)
-    adapter.setOnRequestHook((request, reply, done) => void hook.onRequest(request as never, reply as never).then(() => done(), done));
+  frontend?.mount(adapter.getInstance() as never);
+  // Before the monolith, which answers what nothing here knows: its pages are the old web client's.
+  const take = async (request: FastifyRequest, reply: FastifyReply) => {
+    const isTaken = await frontend?.take(request, reply);
+    if (!isTaken) await hook?.onRequest(request, reply);
+    return isTaken;
+  };
+  if (frontend || hook)
+    adapter.setOnRequestHook(
+      (request, reply, done) => void take(request as never, reply as never).then((isTaken) => (isTaken ? undefined : done()), done),
+    );
   const app = await NestFactory.create<NestFastifyApplication>({ module: class Root {}, imports }, adapter, {
     logger: new NestLogger(log),
     bodyParser: false,

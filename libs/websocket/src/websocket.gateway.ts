@@ -59,6 +59,11 @@ export class SocketGateway implements OnGatewayConnection<WebSocket>, OnGatewayD
     return this.frame(socket, 'message', (user) => this.frames.postMessage(user, payload));
   }
 
+  @SubscribeMessage('group_message')
+  groupMessage(@ConnectedSocket() socket: WebSocket, @MessageBody() payload: Payload): Promise<void> {
+    return this.frame(socket, 'group_message', (user) => this.frames.postToGroup(user, payload));
+  }
+
   @SubscribeMessage('typing')
   typing(@ConnectedSocket() socket: WebSocket, @MessageBody() payload: Payload): Promise<void> {
     return this.frame(socket, 'typing', (user) => this.frames.passTyping(user, payload));

@@ -191,7 +191,7 @@ export class Device {
       return;
     }
     const { status, headers, body } = outcome;
-    if (this.monolith !== 'none' && ask === 'post' && status === 404) return this.tally.count(NOT_OFFERED);
+    if (this.monolith !== 'none' && ask === 'post' && (status === 404 || status === 405)) return this.tally.count(NOT_OFFERED);
     this.tally.count(`${ask} ${status}`);
     if (status === 200) return;
     if (this.monolith === 'mortal' && status >= 500 && isOfMonolith(status, body)) return;

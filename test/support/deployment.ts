@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { domainNames, type DomainName } from '@banyan/domains';
+import { type DomainEntry, domainNames, type DomainName, domains } from '@banyan/domains';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import type { Variant } from '@banyan/migration/prepare/kinds';
 import { probeLegacy } from '@banyan/migration/proxy/legacy-probe';
@@ -121,9 +121,10 @@ export class Deployment {
     });
   }
 
-  /** Where a database of it is, as the superuser; that of the legacy system if there is one. */
+  /** Where a database of it is, as the superuser; that of the legacy system if there is one, and the monolith has such data. */
   databaseUrl(name: DatabaseName): string {
-    return this.system?.database.url ?? this.environment[settingOf(name)]!;
+    const isShared = (Object.values(domains) as DomainEntry[]).some(({ database, tableSet }) => database === name && tableSet !== undefined);
+    return (isShared && this.system?.database.url) || this.environment[settingOf(name)]!;
   }
 
   /** How often each place (local, remote, host) was asked for operations of a domain by the hosts that run. */

@@ -36,6 +36,8 @@ interface LegacyPlan {
   readonly variant: Variant;
   /** Of a superuser, on a PostgreSQL of the test's own, which it may kill; else the one that all tests share. */
   readonly postgres?: string;
+  /** Settings that come from where its files are. */
+  readonly withFolder?: (folder: string) => Readonly<Record<string, string>>;
 }
 
 /** Parts of a domain's work, 0 to 1; what they leave is done by the hosts. */
@@ -77,7 +79,9 @@ export class Deployment {
         LOG_LEVEL: 'warn',
         ...freshBucket(),
         ...(isAlone ? {} : { AMQP_URL: amqpUrl ?? broker!.url, CARRIER_KEY: randomBytes(32).toString('hex') }),
-        ...(system ? { LEGACY_URL: system.process.url, LEGACY_DATABASE_URL: system.database.url } : { ROUTES: routes.join(' ') }),
+        ...(system
+          ? { LEGACY_URL: system.process.url, LEGACY_DATABASE_URL: system.database.url, ...legacy!.withFolder?.(system.process.folder) }
+          : { ROUTES: routes.join(' ') }),
         ...environment,
       },
       broker,

@@ -37,6 +37,8 @@ interface LegacyPlan {
   readonly variant: Variant;
   /** Of a superuser, on a PostgreSQL of the test's own, which it may kill; else the one that all tests share. */
   readonly postgres?: string;
+  /** Whether the hosts reach its folder of uploads. They do, unless it is said. */
+  readonly sharesUploads?: boolean;
 }
 
 /** Parts of a domain's work, 0 to 1; what they leave is done by the hosts. */
@@ -78,7 +80,7 @@ export class Deployment {
         LOG_LEVEL: 'warn',
         ...freshBucket(),
         ...(isAlone ? {} : { AMQP_URL: amqpUrl ?? broker!.url, CARRIER_KEY: randomBytes(32).toString('hex') }),
-        ...(system ? settingsFor(system) : { ROUTES: routes.join(' ') }),
+        ...(system ? settingsFor(system, legacy!) : { ROUTES: routes.join(' ') }),
         ...environment,
       },
       broker,
@@ -190,10 +192,10 @@ async function startLegacy({ variant, postgres }: LegacyPlan): Promise<LegacySys
   return { database, process: await LegacyProcess.start({ databaseUrl: database.url, secret: TEST_SECRET }) };
 }
 
-const settingsFor = ({ process, database }: LegacySystem) => ({
+const settingsFor = ({ process, database }: LegacySystem, { sharesUploads = true }: LegacyPlan) => ({
   LEGACY_URL: process.url,
   LEGACY_DATABASE_URL: database.url,
-  LEGACY_UPLOADS_DIR: join(process.folder, 'uploads'),
+  ...(sharesUploads ? { LEGACY_UPLOADS_DIR: join(process.folder, 'uploads') } : {}),
 });
 
 const percent = (part = 0): number => Math.round(part * 100);

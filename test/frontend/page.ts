@@ -6,7 +6,9 @@ import { type Home, PAGE_ORIGIN } from './homes';
 type Method = 'get' | 'post' | 'put' | 'delete';
 
 /** Placeholders as opaque to the server as what browsers make of them (section 8). */
-export const PUBLIC_KEY = Buffer.from(JSON.stringify({ kty: 'EC', crv: 'P-256', x: 'x', y: 'y', ext: true, key_ops: [] })).toString('base64');
+export const PUBLIC_KEY = Buffer.from(JSON.stringify({ kty: 'EC', crv: 'P-256', x: 'x', y: 'y', ext: true, key_ops: [] })).toString(
+  'base64',
+);
 
 /** The web client as the server sees it: what it sends and how, awkward as it is. */
 export class Page {

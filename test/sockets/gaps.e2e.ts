@@ -48,7 +48,7 @@ describe('sockets of a process that does not hear the others for a while', () =>
     const missed = [await send(), await send(), await send()];
     await bob.post('/auth/logout', {}).expect(200);
     await proxy.start();
-    await until(async () => phone.of('relay_message').length === 4 && socket.closedWith === 1008, 60_000);
+    await until(async () => phone.of('relay_message').length === 4 && socket.closedWith === 1008);
     expect(phone.of('relay_message').map(({ data }) => (data as { id: string }).id)).toEqual([first, ...missed]);
     expect(phone.closedWith).toBeUndefined();
     await phone.close();
@@ -62,7 +62,7 @@ describe('sockets of a process that does not hear the others for a while', () =>
       sent.push(await send()); // nobody knows where the socket is
     }
     await console.quit();
-    await until(async () => sent.every((id) => got().includes(id)), 60_000);
+    await until(async () => sent.every((id) => got().includes(id)));
     expect(got()).toHaveLength(sent.length);
     expect(socket.closedWith).toBeUndefined();
   });

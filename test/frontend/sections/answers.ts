@@ -87,7 +87,8 @@ export function answers(home: () => Home): void {
     it('times end in Z or have an offset, ids are texts', async () => {
       await ada.send(bob, 'when');
       const { body } = await bob.call('get', `/messages/conversation/${ada.id}?current_user_id=${bob.id}`).expect(200);
-      for (const { id, created_at } of body) expect([id, created_at]).toEqual([expect.any(String), expect.stringMatching(/(?:Z|[+-]\d\d:\d\d)$/)]);
+      for (const { id, created_at } of body)
+        expect([id, created_at]).toEqual([expect.any(String), expect.stringMatching(/(?:Z|[+-]\d\d:\d\d)$/)]);
     });
 
     it('keys are kept byte for byte', async () => {

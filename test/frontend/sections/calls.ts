@@ -65,7 +65,13 @@ export function calls(home: () => Home): void {
         [sockets[1]!, ada],
       ] as const) {
         const frame = await socket.next('contact_added');
-        expect(frame).toMatchObject({ contact_id: other.id, username: other.username, email: other.email, is_online: true, public_key: PUBLIC_KEY });
+        expect(frame).toMatchObject({
+          contact_id: other.id,
+          username: other.username,
+          email: other.email,
+          is_online: true,
+          public_key: PUBLIC_KEY,
+        });
       }
       await Promise.all(sockets.map((socket) => socket.close()));
     });
@@ -73,7 +79,10 @@ export function calls(home: () => Home): void {
     it('an invitation without a token or from another name is refused in words', async () => {
       const [ada, bob] = [await Page.register(home(), 'ada'), await Page.register(home(), 'bob')];
       const invitation = { inviter_email: ada.email, invitee_email: bob.email };
-      for (const refused of [bob.call('post', '/invitations/send', invitation), ada.callAs(undefined, 'post', '/invitations/send', invitation)])
+      for (const refused of [
+        bob.call('post', '/invitations/send', invitation),
+        ada.callAs(undefined, 'post', '/invitations/send', invitation),
+      ])
         expect((await refused.expect(403)).body.detail).toEqual(expect.any(String));
       const unknown = await ada.callAs(undefined, 'get', '/invitations/verify/nothing');
       expect([unknown.status, unknown.body.detail]).toEqual([404, expect.any(String)]);
@@ -113,7 +122,13 @@ export function calls(home: () => Home): void {
       ] as const) {
         const { body } = await one.call('get', `/messages/conversation/${other.id}?current_user_id=${one.id}`).expect(200);
         expect(body).toMatchObject([
-          { id: sent.message_id, sender_id: ada.id, encrypted_content: 'hello', sender_encrypted_content: 'own hello', media_attachments: [] },
+          {
+            id: sent.message_id,
+            sender_id: ada.id,
+            encrypted_content: 'hello',
+            sender_encrypted_content: 'own hello',
+            media_attachments: [],
+          },
         ]);
       }
     });
@@ -135,7 +150,12 @@ export function calls(home: () => Home): void {
       for (const { id, username, email } of others)
         expect(everybody).toContainEqual(expect.objectContaining({ contact_id: id, contact_username: username, contact_email: email }));
       const { body: group } = await ada!.call('post', `/groups/create?name=${encodeURIComponent('Käse & Brot')}`).expect(200);
-      expect(group).toMatchObject({ group_id: expect.any(String), name: 'Käse & Brot', admin_id: ada!.id, created_at: expect.stringMatching(/Z$/) });
+      expect(group).toMatchObject({
+        group_id: expect.any(String),
+        name: 'Käse & Brot',
+        admin_id: ada!.id,
+        created_at: expect.stringMatching(/Z$/),
+      });
       await Promise.all(others.map(({ id }) => ada!.call('post', `/groups/add-member/${group.group_id}?user_id=${id}`).expect(200)));
       const { body: list } = await others[0]!.call('get', '/groups/').expect(200);
       expect(list).toMatchObject([{ id: group.group_id, name: 'Käse & Brot', memberCount: 4, is_admin: false, admin_id: ada!.id }]);
@@ -153,7 +173,14 @@ export function calls(home: () => Home): void {
       const admin = await boss.signIn();
       const { body } = await admin.call('get', `/admin/all-users/${admin.id}`).expect(200);
       expect(body).toContainEqual(
-        expect.objectContaining({ id: bob.id, email: bob.email, username: bob.username, role: 'user', is_contact: false, created_at: expect.any(String) }),
+        expect.objectContaining({
+          id: bob.id,
+          email: bob.email,
+          username: bob.username,
+          role: 'user',
+          is_contact: false,
+          created_at: expect.any(String),
+        }),
       );
       expect((body as { id: string }[]).map(({ id }) => id)).not.toContain(admin.id);
       const shown = await bob.socket();

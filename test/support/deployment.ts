@@ -13,7 +13,7 @@ import { reachOf } from '@banyan/platform/host/route-table';
 import type { DataSource } from 'typeorm';
 import type { LegacyDatabase } from '../legacy/legacy-database';
 import { LegacyProcess } from '../legacy-app/legacy-process';
-import { dropDatabases, freshEnvironment, TEST_SECRET } from './banyan';
+import { dropDatabases, freshBucket, freshEnvironment, TEST_SECRET } from './banyan';
 import { decideHomes, domainsWithData, makePrepared, partsOf } from './legacy-server';
 import { createTestBroker, type TestBroker } from './rabbitmq';
 import { ServerProcess } from './server-process';
@@ -75,6 +75,7 @@ export class Deployment {
       {
         ...freshEnvironment({ redis: true }),
         LOG_LEVEL: 'warn',
+        ...freshBucket(),
         ...(isAlone ? {} : { AMQP_URL: amqpUrl ?? broker!.url, CARRIER_KEY: randomBytes(32).toString('hex') }),
         ...(system ? { LEGACY_URL: system.process.url, LEGACY_DATABASE_URL: system.database.url } : { ROUTES: routes.join(' ') }),
         ...environment,

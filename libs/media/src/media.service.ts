@@ -16,6 +16,7 @@ import {
   type attach,
   type complete,
   FileNotFound,
+  FileRemoved,
   FileTypeNotAllowed,
   ImageTooLarge,
   mediaDeleted,
@@ -141,7 +142,7 @@ export class MediaService {
 
   async file(name: string) {
     const row = await this.store.findByName(name);
-    if (row && !row.is_there) throw FileNotFound();
+    if (row && !row.is_there) throw FileRemoved();
     if (!row) return this.legacyFile(name);
     if (row.thumbnail === name) {
       const found = await this.objects.find(name);

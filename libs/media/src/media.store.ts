@@ -219,9 +219,12 @@ export class MediaStore {
         UPDATE banyan_media.media_usage SET used_bytes = greatest(0, used_bytes - ${freed}) WHERE user_id = ${row.uploader_id}`);
   }
 
-  /** The last of it. */
+  /** The last of it. Of what the monolith took the name stays: it may have the file still. */
   async forget(id: string): Promise<void> {
-    await this.database.query(sql`DELETE FROM banyan_media.media_objects WHERE id = ${id} AND state = 'removed'`);
+    await this.database.query(sql`
+      DELETE FROM banyan_media.media_objects WHERE id = ${id} AND state = 'removed' AND uploader_id IS NOT NULL`);
+    await this.database.query(sql`
+      UPDATE banyan_media.media_objects SET size_bytes = NULL, thumbnail = NULL WHERE id = ${id} AND state = 'removed'`);
   }
 
   /** Reservations that are over, uploads that no message refers to, and ones whose row the monolith has removed. */
@@ -239,7 +242,8 @@ export class MediaStore {
   listLeft(limit: number): Promise<ObjectRow[]> {
     return this.database.query(sql`
       SELECT id, name, uploader_id, state, file_name, file_type, served_type, size_bytes, sha256, thumbnail, message_id, is_listed, created_at
-      FROM banyan_media.media_objects WHERE state = 'removed' AND changed_at < now() - interval '1 hour' LIMIT ${limit}`);
+      FROM banyan_media.media_objects WHERE state = 'removed' AND changed_at < now() - interval '1 hour' AND (uploader_id IS NOT NULL OR size_bytes IS NOT NULL)
+      LIMIT ${limit}`);
   }
 
   async markRemoved(userId: string): Promise<void> {

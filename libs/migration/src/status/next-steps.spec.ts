@@ -34,7 +34,7 @@ it.each<[string, Partial<Situation>, RegExp]>([
   ['its database is not named', { hasLegacyDatabase: false }, /^Set LEGACY_DATABASE_URL/],
   ['its database does not answer', { prepared: undefined }, /^Make the legacy database answer/],
   ['it is not prepared', { prepared: 'no' }, /banyan legacy prepare\.$/],
-  ['nobody has said where data is', { homes: homesAre('none') }, /identity, social, messaging, groups: banyan data --legacy\.$/],
+  ['nobody has said where data is', { homes: homesAre('none') }, /identity, social, messaging, groups, media: banyan data --legacy\.$/],
   ['a part of it is said', { homes: new Map([...homesAre('legacy'), ['social', 'none']]) }, /of social: banyan data social --legacy\.$/],
   ['all is ready', {}, /^Begin with relay: banyan route relay --local 1%\.$/],
 ])('when %s', (_what, change, sentence) => {

@@ -1,19 +1,12 @@
 import { Module } from '@nestjs/common';
-import { Audience } from './audience';
-import { FrameService } from './frame.service';
-import { Greeter } from './greeter';
-import { GroupFanout } from './group-fanout';
 import { GroupHandlers } from './group.handlers';
-import { OwnSockets } from './own-sockets';
-import { PresenceAnnouncer } from './presence.announcer';
 import { SocketsModule } from './sockets.module';
 import { WebsocketController } from './websocket.controller';
-import { SocketGateway } from './websocket.gateway';
 import { WebsocketHandlers } from './websocket.handlers';
 
 @Module({
   imports: [SocketsModule],
   controllers: [WebsocketController],
-  providers: [Audience, FrameService, Greeter, GroupFanout, GroupHandlers, OwnSockets, PresenceAnnouncer, SocketGateway, WebsocketHandlers],
+  providers: [GroupHandlers, WebsocketHandlers],
 })
 export class WebsocketModule {}

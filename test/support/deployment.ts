@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { domainNames, type DomainName } from '@banyan/domains';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import type { Variant } from '@banyan/migration/prepare/kinds';
@@ -13,7 +14,7 @@ import { reachOf } from '@banyan/platform/host/route-table';
 import type { DataSource } from 'typeorm';
 import type { LegacyDatabase } from '../legacy/legacy-database';
 import { LegacyProcess } from '../legacy-app/legacy-process';
-import { dropDatabases, freshEnvironment, TEST_SECRET } from './banyan';
+import { dropDatabases, freshBucket, freshEnvironment, TEST_SECRET } from './banyan';
 import { decideHomes, domainsWithData, makePrepared, partsOf } from './legacy-server';
 import { createTestBroker, type TestBroker } from './rabbitmq';
 import { ServerProcess } from './server-process';
@@ -75,8 +76,9 @@ export class Deployment {
       {
         ...freshEnvironment({ redis: true }),
         LOG_LEVEL: 'warn',
+        ...freshBucket(),
         ...(isAlone ? {} : { AMQP_URL: amqpUrl ?? broker!.url, CARRIER_KEY: randomBytes(32).toString('hex') }),
-        ...(system ? { LEGACY_URL: system.process.url, LEGACY_DATABASE_URL: system.database.url } : { ROUTES: routes.join(' ') }),
+        ...(system ? settingsFor(system) : { ROUTES: routes.join(' ') }),
         ...environment,
       },
       broker,
@@ -186,6 +188,12 @@ async function startLegacy({ variant, postgres }: LegacyPlan): Promise<LegacySys
   const database = await makePrepared(variant, postgres);
   return { database, process: await LegacyProcess.start({ databaseUrl: database.url, secret: TEST_SECRET }) };
 }
+
+const settingsFor = ({ process, database }: LegacySystem) => ({
+  LEGACY_URL: process.url,
+  LEGACY_DATABASE_URL: database.url,
+  LEGACY_UPLOADS_DIR: join(process.folder, 'uploads'),
+});
 
 const percent = (part = 0): number => Math.round(part * 100);
 

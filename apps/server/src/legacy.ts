@@ -2,6 +2,7 @@ import { domains } from '@banyan/domains';
 import { exists } from '@banyan/message/contract';
 import { refusing } from '@banyan/migration/proxy/ended-tokens';
 import { RelayUnion } from '@banyan/migration/adoption/relay-union';
+import { FilePlaces } from '@banyan/migration/media/file-places';
 import { Revisions } from '@banyan/migration/proxy/revisions';
 import { adopt } from '@banyan/relay/contract';
 import { Acknowledgements } from '@banyan/migration/proxy/acknowledgements';
@@ -94,6 +95,7 @@ export function openLegacy({
     home: new LegacyHome({
       proxy,
       revisions,
+      files: new FilePlaces(dispatcher, () => dataHomes.of(domains.media.tableSet) !== 'none'),
       routes: routes.routes,
       verifier,
       credentials,

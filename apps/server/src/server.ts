@@ -21,10 +21,11 @@ import type { Callers } from '@banyan/platform/edge/callers';
 import { Credentials } from '@banyan/platform/edge/credentials';
 import { BODY_MS } from '@banyan/platform/edge/early-body';
 import { ElsewhereHook, mountEdge } from '@banyan/platform/edge/edge';
+import { Frontend } from '@banyan/platform/edge/frontend';
 import { Limits } from '@banyan/platform/keyvalue/limits';
 import { mountObjectLinks } from '@banyan/platform/edge/download';
 import { UPLOAD_MS } from '@banyan/platform/edge/uploads';
-import { openObjects } from '@banyan/platform/objects/open-objects';
+import { openObjects, prepareObjects } from '@banyan/platform/objects/open-objects';
 import type { ObjectStore } from '@banyan/platform/objects/object-store';
 import { SocketAdapter } from '@banyan/platform/edge/socket-adapter';
 import { SocketPipe } from '@banyan/platform/edge/socket-pipe';
@@ -49,7 +50,7 @@ import { OwnSockets } from '@banyan/websocket/own-sockets';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { mountAccountPages } from './account/pages';
 import { CallerChanges } from './caller-changes';
 import { openCallers, publishedKeys } from './callers';
@@ -83,6 +84,7 @@ export async function startServer(
   { log = logFor(settings), wrapCarrier = (carrier) => carrier }: ServerOptions = {},
 ): Promise<RunningServer> {
   const secret = await jwtSecret(settings);
+  const frontend = settings.SERVE.edge && settings.FRONTEND_DIR ? await Frontend.open(settings.FRONTEND_DIR) : undefined;
   const metrics = new Metrics();
   const storage = await openStorage(settings, log);
   const keyvalue = settings.REDIS_URL
@@ -91,7 +93,7 @@ export async function startServer(
   const objects = openObjects(settings, secret);
   let leave = () => Promise.resolve();
   try {
-    if (settings.SERVE.edge || settings.SERVE.domains.includes('media')) await objects.prepare();
+    if (settings.SERVE.edge || settings.SERVE.domains.includes('media')) await prepareObjects(objects, log);
     const others = await joinOthers(storage, settings, metrics, log);
     leave = () => others.leave();
     await storage.follow(others.dataHomes);
@@ -128,7 +130,7 @@ export async function startServer(
     });
     const upstreams = legacySockets({ settings, routes: others.routes, dataHomes: others.dataHomes, dispatcher, log });
     const sockets = new SocketAdapter();
-    const app = await createApp(settings, log, legacy?.home, sockets, [
+    const app = await createApp(settings, log, { frontend, elsewhere: legacy?.home, sockets }, [
       PlatformModule.with({
         settings,
         jwtSecret: secret,
@@ -235,8 +237,7 @@ class Adapter extends FastifyAdapter {
 async function createApp(
   settings: Settings,
   log: Logger,
-  elsewhere: Elsewhere | undefined,
-  sockets: SocketAdapter,
+  { frontend, elsewhere, sockets }: { frontend?: Frontend; elsewhere?: Elsewhere; sockets: SocketAdapter },
   imports: (Type | DynamicModule)[],
 ): Promise<NestFastifyApplication> {
   const hook = elsewhere && new ElsewhereHook(elsewhere, edgeContracts);
@@ -257,8 +258,17 @@ async function createApp(
     },
   };
   const adapter = new Adapter(options);
-  if (hook)
-    adapter.setOnRequestHook((request, reply, done) => void hook.onRequest(request as never, reply as never).then(() => done(), done));
+  frontend?.mount(adapter.getInstance() as never);
+  // Before the monolith, which answers what nothing here knows: its pages are the old web client's.
+  const take = async (request: FastifyRequest, reply: FastifyReply) => {
+    const isTaken = await frontend?.take(request, reply);
+    if (!isTaken) await hook?.onRequest(request, reply);
+    return isTaken;
+  };
+  if (frontend || hook)
+    adapter.setOnRequestHook(
+      (request, reply, done) => void take(request as never, reply as never).then((isTaken) => (isTaken ? undefined : done()), done),
+    );
   const app = await NestFactory.create<NestFastifyApplication>({ module: class Root {}, imports }, adapter, {
     logger: new NestLogger(log),
     bodyParser: false,

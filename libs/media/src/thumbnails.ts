@@ -24,6 +24,7 @@ const turns = new Turns(AT_ONCE);
  * @returns undefined if that cannot be told
  */
 export async function pixelsOf(head: Buffer): Promise<number | undefined> {
+  if (head.toString('latin1', 0, 2) === 'BM') return pixelsOfBitmap(head);
   try {
     const { width, height } = await turns.take(() => sharp(head, { failOn: 'none', limitInputPixels: false }).metadata());
     return width && height ? width * height : undefined;
@@ -32,23 +33,44 @@ export async function pixelsOf(head: Buffer): Promise<number | undefined> {
   }
 }
 
+/** sharp reads no bitmaps, browsers do. */
+function pixelsOfBitmap(head: Buffer): number | undefined {
+  if (head.length < 26) return undefined;
+  const isOld = head.readUInt32LE(14) === 12; // OS/2's header has two bytes for each side
+  const [width, height] = isOld ? [head.readUInt16LE(18), head.readUInt16LE(20)] : [head.readInt32LE(18), head.readInt32LE(22)];
+  return Math.abs(width * height);
+}
+
+/** The same of the whole of an image, whose header may be anywhere in it. */
+export function pixelsOfAll(image: Readable): Promise<number | undefined> {
+  return inFile(image, async (path) => {
+    const { width, height } = await sharp(path, { failOn: 'none', limitInputPixels: false }).metadata();
+    return width && height ? width * height : undefined;
+  });
+}
+
 /** As WebP, turned as the camera was held, without anything else that the camera wrote. @returns undefined for a small or broken image */
 export function thumbnailOf(image: Readable): Promise<Buffer | undefined> {
+  return inFile(image, async (path) => {
+    const { width = 0, height = 0 } = await sharp(path, { limitInputPixels: PIXEL_LIMIT }).metadata();
+    if (width <= THUMBNAIL_PIXELS && height <= THUMBNAIL_PIXELS) return undefined;
+    return sharp(path, { limitInputPixels: PIXEL_LIMIT, sequentialRead: true })
+      .timeout({ seconds: 20 })
+      .rotate()
+      .resize({ width: THUMBNAIL_PIXELS, height: THUMBNAIL_PIXELS, fit: 'inside', withoutEnlargement: true })
+      .webp({ quality: 75 })
+      .toBuffer();
+  });
+}
+
+/** sharp keeps in memory what it reads from a stream. @returns undefined for an image that it cannot read; it is still a file */
+function inFile<T>(image: Readable, work: (path: string) => Promise<T | undefined>): Promise<T | undefined> {
   return turns.take(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'banyan-image-'));
     const path = join(folder, 'image');
     try {
       await pipeline(image, createWriteStream(path, { mode: 0o600 }));
-      const { width = 0, height = 0 } = await sharp(path, { limitInputPixels: PIXEL_LIMIT }).metadata();
-      if (width <= THUMBNAIL_PIXELS && height <= THUMBNAIL_PIXELS) return undefined;
-      return await sharp(path, { limitInputPixels: PIXEL_LIMIT, sequentialRead: true })
-        .timeout({ seconds: 20 })
-        .rotate()
-        .resize({ width: THUMBNAIL_PIXELS, height: THUMBNAIL_PIXELS, fit: 'inside', withoutEnlargement: true })
-        .webp({ quality: 75 })
-        .toBuffer();
-    } catch {
-      return undefined; // an image that cannot be read is still a file that can be downloaded
+      return await work(path).catch(() => undefined);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

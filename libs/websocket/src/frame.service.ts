@@ -21,6 +21,8 @@ const NewMessage = z.object({
   message_id: Id.nullish(),
   encrypted_content: z.string(),
   encrypted_session_key: z.string().nullish(),
+  /** What is no id is none of an upload. */
+  media_ids: z.array(Id.optional().catch(undefined)).max(100).nullish(),
 });
 /** `message_id` is the page's own name for it, and no id; a repeat under that name is the first one again. Who sends it is not asked here. */
 const NewGroupMessage = z.object({
@@ -58,23 +60,24 @@ export class FrameService {
   async postMessage({ userId }: UserActor, payload: Payload): Promise<void> {
     const draft = NewMessage.safeParse(payload).data;
     if (!draft) return;
-    const { message_id: chosen, encrypted_session_key: sessionKey = null, ...rest } = draft;
-    const content = { ...rest, encrypted_session_key: sessionKey ?? NO_SESSION_KEY };
+    const { message_id: chosen, encrypted_session_key: sessionKey = null, media_ids, ...rest } = draft;
+    const uploads = (media_ids ?? []).filter((id) => id !== undefined);
+    const content = { ...rest, encrypted_session_key: sessionKey ?? NO_SESSION_KEY, ...(uploads.length > 0 && { media_ids: uploads }) };
     const options = chosen ? { key: `message/${chosen}` } : undefined;
     const stored = await this.messages.post({ message_id: chosen, ...content }, options).catch((error: unknown) => {
       if (isError(error, KeyReused)) return undefined; // his id, with something else in it: the first one stands
       throw error;
     });
     if (!stored) return;
-    const { message_id, created_at } = stored;
+    const { message_id, created_at, attachments } = stored;
     const body = {
       sender_id: userId,
       message_id,
       encrypted_content: rest.encrypted_content,
       encrypted_session_key: sessionKey,
       timestamp: created_at,
-      has_media: false,
-      media_attachments: [],
+      has_media: attachments.length > 0,
+      media_attachments: attachments.map(({ created_at: _, thumbnail_url: __, ...shown }) => shown),
     };
     const { delivered } = await this.sockets.push(rest.recipient_id, { type: 'new_message', id: message_id, body });
     await this.sockets.push(userId, { type: 'message_sent', id: message_id, body: { message_id, status: 'sent', timestamp: created_at } });

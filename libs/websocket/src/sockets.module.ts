@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Audience } from './audience';
+import { CatchUp } from './catch-up';
 import { Connections } from './connections';
 import { DistantSockets } from './distant-sockets';
 import { FrameService } from './frame.service';
@@ -14,5 +15,5 @@ import { WebsocketService } from './websocket.service';
 const parts = [Audience, Connections, GroupFanout, OwnSockets, Presence, PresenceAnnouncer, WebsocketService];
 
 /** Clients' sockets and their frames: wherever clients arrive, also where the operations and events of the domain are not served. */
-@Module({ providers: [...parts, DistantSockets, FrameService, Greeter, SocketGateway], exports: parts })
+@Module({ providers: [...parts, CatchUp, DistantSockets, FrameService, Greeter, SocketGateway], exports: parts })
 export class SocketsModule {}

@@ -4,9 +4,5 @@ import { SocketsModule } from './sockets.module';
 import { WebsocketController } from './websocket.controller';
 import { WebsocketHandlers } from './websocket.handlers';
 
-@Module({
-  imports: [SocketsModule],
-  controllers: [WebsocketController],
-  providers: [GroupHandlers, WebsocketHandlers],
-})
+@Module({ imports: [SocketsModule], controllers: [WebsocketController], providers: [GroupHandlers, WebsocketHandlers] })
 export class WebsocketModule {}

@@ -1,3 +1,4 @@
+import { file } from '@banyan/media/contract';
 import type { DomainError, Operation } from '@banyan/platform/contract';
 import { ALL, type Routes } from '@banyan/platform/dispatch/routes';
 import { BadRequest } from '@banyan/platform/edge/body';
@@ -6,6 +7,7 @@ import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
 import type { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FilePlaces } from '../media/file-places';
 import type { Revisions } from './revisions';
 import { NotStored } from './errors';
 import type { Forwarded } from './headers';
@@ -20,6 +22,7 @@ export interface LegacyHomeParts {
   /** Whose pages this server answers itself. */
   readonly origins: readonly string[];
   readonly revisions: Revisions;
+  readonly files: FilePlaces;
   readonly credentials: Credentials;
   /** Refuses the token of somebody who is known to be signed out, locked or removed: the monolith would not know. */
   readonly refuse: (request: FastifyRequest) => Promise<void>;
@@ -38,8 +41,9 @@ export class LegacyHome implements Elsewhere {
   }
 
   private async isLegacy(request: FastifyRequest, operation: Operation): Promise<boolean> {
-    const { routes, verifier, credentials, origins } = this.parts;
+    const { routes, verifier, credentials, origins, files } = this.parts;
     const { legacy } = routes.weights(operation.domain);
+    if (operation.name === file.name && request.method !== 'OPTIONS') return !((await files.isOurs(request)) ?? legacy !== ALL);
     if (legacy === 0 || legacy === ALL) return legacy === ALL;
     if (operation.legacy === false) return false;
     // A preflight says nothing about who asks. As long as a part is served here, our own pages need no monolith to be let in.

@@ -71,6 +71,11 @@ export class ClientSocket implements Connection {
     return (await this.hasRoom()) && this.write(frame, text);
   }
 
+  /** Whether he was told that somebody is there, and not yet that he has gone. */
+  believesOnline(userId: string): boolean {
+    return this.told.believesOnline(userId);
+  }
+
   /** The greeting is complete. */
   release(): void {
     const held = this.held ?? [];

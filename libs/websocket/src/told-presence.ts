@@ -17,6 +17,10 @@ export class ToldPresence {
     return true;
   }
 
+  believesOnline(userId: string): boolean {
+    return this.users?.get(userId) === true;
+  }
+
   private note(userId: unknown, isOnline: boolean): boolean {
     if (typeof userId !== 'string') return true;
     if (this.users?.get(userId) === isOnline) return false;

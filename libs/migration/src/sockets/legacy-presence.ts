@@ -15,8 +15,8 @@ export interface LegacyPresenceParts {
   readonly audience: Audience;
   readonly connections: Connections;
   readonly presence: Presence;
-  /** Of this process, those to whom the monolith would have told of everybody. */
-  readonly legacysOwn: () => Iterable<ClientSocket>;
+  /** Of this process, those to whom the monolith tells of everybody: that somebody has come only if they do not hear it from itself. */
+  readonly legacysOwn: (isOnline: boolean) => Iterable<ClientSocket>;
   readonly log: Logger;
 }
 
@@ -99,7 +99,8 @@ export class LegacyPresence {
     if (this.isOurs(userId) || this.users.has(userId) !== isOnline || (await presence.isOnline(userId))) return;
     const body = isOnline ? { user_id: userId, timestamp: now() } : { user_id: userId };
     const frame: Frame = { type: isOnline ? 'user_online' : 'user_offline', id: '', body };
-    for (const client of legacysOwn()) if (client.userId !== userId) client.send(frame);
+    for (const client of legacysOwn(isOnline))
+      if (client.userId !== userId && (isOnline || client.believesOnline(userId))) client.send(frame);
     for (const other of await audience.of(userId)) for (const client of connections.of(other)) client.send(frame);
   }
 

@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { domainNames, type DomainName } from '@banyan/domains';
 import { ALL, type Routes } from '@banyan/platform/dispatch/routes';
+import { Client } from '@banyan/platform/dispatch/client';
+import type { ClientOf } from '@banyan/platform/contract';
 import { asUser } from '@banyan/platform/dispatch/context';
 import type { Opening } from '@banyan/platform/nest/opening';
 import { InjectLog } from '@banyan/platform/nest/inject';
 import type { Logger } from '@banyan/platform/telemetry/log';
+import { relayContract } from '@banyan/relay/contract';
 import { Audience } from '@banyan/websocket/audience';
 import type { ClientSocket } from '@banyan/websocket/client-socket';
 import { Connections } from '@banyan/websocket/connections';
+import type { Frame } from '@banyan/websocket/contract';
+import { textOf } from '@banyan/websocket/outgoing';
 import { Presence } from '@banyan/websocket/presence';
 import type { Upstreams } from '@banyan/websocket/upstreams';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
@@ -63,9 +68,10 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
     private readonly audience: Audience,
     private readonly presence: Presence,
     connections: Connections,
+    @Client(relayContract) private readonly relay: ClientOf<typeof relayContract>,
     @InjectLog() private readonly log: Logger,
   ) {
-    this.there = new LegacyPresence({ audience, connections, presence, legacysOwn: () => this.legacysOwn(), log });
+    this.there = new LegacyPresence({ audience, connections, presence, legacysOwn: (isOnline) => this.legacysOwn(isOnline), log });
     this.isNeeded = this.isAnyThere();
   }
 
@@ -157,8 +163,23 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
       const own = this.attached.get(client);
       if (!own?.isGreetedThere) return;
       own.isGreetedThere = false;
+      await this.showQueue(client);
     }
     if (await this.parts.stored.allows(frame)) await client.pass(frame, text);
+  }
+
+  /** Our part of it, behind the monolith's: both come before the greeting. */
+  private async showQueue(client: ClientSocket): Promise<void> {
+    if (this.parts.routes.weights('relay').legacy === ALL) return;
+    try {
+      const { messages } = await asUser(client.user, { key: randomUUID() }, () => this.relay.pending({}));
+      for (const data of messages) {
+        const frame: Frame = { type: 'relay_message', id: data.id, body: { data } };
+        if (!(await client.pass(frame, textOf(frame)))) return;
+      }
+    } catch (error) {
+      this.log.warn({ err: error }, 'greeted without our part of the queue');
+    }
   }
 
   /** @returns whether the client's socket goes with it */
@@ -168,9 +189,9 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
     return true;
   }
 
-  private *legacysOwn(): Iterable<ClientSocket> {
+  private *legacysOwn(isOnline: boolean): Iterable<ClientSocket> {
     const { routes } = this.parts;
-    if (routes.weights('websocket').legacy === 0) return;
+    if (routes.weights('websocket').legacy === 0 || (isOnline && this.tellsPresence)) return;
     for (const client of this.attached.keys()) if (routes.home('websocket', client.userId) === 'legacy') yield client;
   }
 

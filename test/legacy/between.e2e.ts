@@ -9,7 +9,7 @@ import { servedCases } from './sections';
 
 jest.setTimeout(300_000);
 
-const cases = servedCases.filter(({ steps }) => steps === undefined);
+const cases = servedCases;
 const movable = domainNames.filter(isInLegacy);
 const isFull = process.env['TEST_MATRIX'] === 'all';
 /** What new code has of each domain; the rest is the monolith's. */
@@ -20,7 +20,7 @@ const ALONE = isFull ? [0.3, 0.5, 0.7, 1] : [0.5];
 describe.each<[string, Variant, Readonly<Partial<Record<DomainName, number>>>]>([
   ...variants.map((variant): [string, Variant, object] => [`a host (${variant})`, variant, {}]),
   ['a host and a service of each domain', 'text', Object.fromEntries(domainNames.map((domain) => [domain, 1]))],
-])('the recorded cases over HTTP, in front of the stand-in, on %s', (_name, variant, workers) => {
+])('the recorded cases in front of the stand-in, on %s', (_name, variant, workers) => {
   let deployment: Deployment | undefined;
   const remote = Object.keys(workers).length > 0 ? 0.5 : 0;
 

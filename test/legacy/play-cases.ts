@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 interface Expectation {
   /** Judge by what legacy does, not by what a safe server does. */
   readonly legacy?: boolean;
-  /** Some users are at legacy and some at new code: right is what either does. Over HTTP only. */
+  /** Some users are at legacy and some at new code: right is what either does. */
   readonly either?: boolean;
   /** Shell commands by name; a case whose hook is missing is skipped. */
   readonly hooks?: Readonly<Record<string, string>>;

@@ -154,7 +154,7 @@ describe.each(variants)('banyan legacy on the %s variant', (variant) => {
 
     expect(await run('legacy', 'remove')).toMatchObject({
       code: 1,
-      err: expect.stringContaining('identity, social, messaging, groups is at home in the legacy database'),
+      err: expect.stringContaining('identity, social, messaging, groups, media is at home in the legacy database'),
     });
     expect(await run('data', '--none')).toMatchObject({ code: 1, err: expect.stringContaining('New code is at work for auth') });
     await server.stop();

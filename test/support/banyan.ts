@@ -47,6 +47,12 @@ export function freshEnvironment({ redis = false }: { redis?: boolean } = {}): R
   };
 }
 
+/** Settings of an object store that processes share: a bucket of their own on the test S3. */
+export function freshBucket(): Record<string, string> {
+  const { origin, username, password } = new URL(required('TEST_S3_URL'));
+  return { S3_ENDPOINT: origin, S3_ACCESS_KEY: username, S3_SECRET_KEY: password, S3_BUCKET: `t-${randomBytes(6).toString('hex')}` };
+}
+
 export interface TestServerOptions {
   readonly redis?: boolean;
   /** Execute twice whatever says that it may be repeated. */

@@ -29,7 +29,7 @@ import { GroupStore, isOrphan, type Standing } from './group.store';
 import { MemberStore } from './member.store';
 
 /** Of so many users the profiles are asked for at once. */
-const PROFILES = 500;
+const PROFILES = 1_000;
 
 interface Pair {
   readonly group_id: string;
@@ -71,8 +71,7 @@ export class MemberService {
   }
 
   async listRoles(groupId: string) {
-    const rows = await this.store.list(groupId, { limit: 10 * MEMBERS_LIMIT });
-    return { members: rows.map(({ user_id, role }) => ({ user_id, role })) };
+    return { members: await this.store.listRoles(groupId) };
   }
 
   async add(pair: Pair, { actor: { userId }, key }: Caller) {

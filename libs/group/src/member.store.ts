@@ -40,6 +40,18 @@ export class MemberStore {
       WHERE user_id > ${after ?? FIRST_ID} ORDER BY user_id LIMIT ${limit}`);
   }
 
+  /** Everybody with his role, in no order: one row of the answer, which ten thousand members make long and nothing else. */
+  async listRoles(groupId: string): Promise<Pick<MemberRow, 'user_id' | 'role'>[]> {
+    const [found] = await this.database.query<{ admin_id: string; others: [string, string][] }>(sql`
+      SELECT g.admin_id, (
+        SELECT COALESCE(json_agg(json_build_array(m.user_id, m.role)), '[]') FROM banyan_group.group_members m
+        WHERE m.group_id = ${groupId} AND m.user_id <> g.admin_id) AS others
+      FROM banyan_group.groups g WHERE g.id = ${groupId}`);
+    if (!found) return [];
+    const others = found.others.map(([user_id, role]) => ({ user_id, role: role === 'admin' ? ('admin' as const) : ('member' as const) }));
+    return [{ user_id: found.admin_id, role: 'owner' }, ...others];
+  }
+
   async isFull(tx: Transaction, groupId: string, limit: number): Promise<boolean> {
     const rows = await tx.query(sql`SELECT FROM banyan_group.group_members WHERE group_id = ${groupId} OFFSET ${limit - 1} LIMIT 1`);
     return rows.length > 0;

@@ -80,6 +80,10 @@ export async function servedType(fileName: string, head: Buffer): Promise<string
   return kind.type;
 }
 
+/** A name as it was sent, but for signs that turn what follows around (`exe.` before `gpj`), or that a terminal obeys. */
+export const withoutTricks = (fileName: string): string =>
+  fileName.replace(/[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '_');
+
 /** UTF-8 without control characters; its end may be cut. */
 function isText(head: Buffer): boolean {
   try {

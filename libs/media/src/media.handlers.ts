@@ -14,6 +14,12 @@ export class MediaHandlers {
   }
 
   /** Usually done by then; this is for a process that was killed in between. */
+  @On(mediaUploaded)
+  async mirror({ data: { media_id } }: Delivered<typeof mediaUploaded>): Promise<void> {
+    await this.media.mirror(media_id);
+  }
+
+  /** As above. */
   @On(mediaDeleted)
   async eraseBytes({ data: { media_id } }: Delivered<typeof mediaDeleted>): Promise<void> {
     await this.media.erase(media_id);

@@ -5,7 +5,6 @@ import type { Settings } from '@banyan/platform/config/table';
 import { type Actor, type Input, type UserActor } from '@banyan/platform/contract';
 import { Database, type Transaction } from '@banyan/platform/database/database';
 import { once } from '@banyan/platform/database/request-keys';
-import { dispositionOf } from '@banyan/platform/edge/disposition';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { InjectLog, OBJECTS, SETTINGS } from '@banyan/platform/nest/inject';
 import type { ObjectStore } from '@banyan/platform/objects/object-store';
@@ -17,6 +16,7 @@ import {
   type attach,
   type complete,
   FileNotFound,
+  FileRemoved,
   FileTypeNotAllowed,
   ImageTooLarge,
   mediaDeleted,
@@ -29,9 +29,9 @@ import {
   type Uploaded,
   UploadNotFound,
 } from './contract';
-import { categoryOf, extensionOf, HEAD_BYTES, isInline, servedType } from './file-types';
+import { categoryOf, extensionOf, HEAD_BYTES, isInline, servedType, withoutTricks } from './file-types';
 import { type AttachmentRow, MediaStore, type ObjectRow } from './media.store';
-import { PIXEL_LIMIT, pixelsOf, thumbnailOf } from './thumbnails';
+import { PIXEL_LIMIT, pixelsOf, pixelsOfAll, thumbnailOf } from './thumbnails';
 
 const MEBIBYTE = 1_048_576;
 const KEY_LIFE_MS = 24 * 3_600_000;
@@ -42,6 +42,8 @@ const IMAGE_HEAD_BYTES = 262_144;
 /** Names that the monolith gives. */
 const LEGACY_NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[A-Za-z0-9]{1,8}$/;
 const BATCH = 200;
+/** Less than `dropExpired` may take. */
+const SWEEP_MS = 20_000;
 
 @Injectable()
 export class MediaService {
@@ -62,7 +64,14 @@ export class MediaService {
         if (await this.store.isRemoved(tx, userId)) throw UploadNotFound();
         const id = uuidv7();
         const name = `${randomUUID()}${extensionOf(draft.file_name)}`; // version 4: nobody may guess it from another one
-        await this.store.reserve(tx, { id, name, uploader_id: userId, ...draft });
+        await this.store.reserve(tx, {
+          id,
+          name,
+          uploader_id: userId,
+          file_name: withoutTricks(draft.file_name),
+          file_type: draft.file_type,
+          expires: !this.database.isLegacy, // there the monolith's relay refers to uploads without saying so
+        });
         return { upload_id: id, key: name, limit_bytes: this.settings.UPLOAD_LIMIT_MB * MEBIBYTE };
       }),
     );
@@ -92,9 +101,17 @@ export class MediaService {
       await this.giveUp(row);
       throw QuotaExceeded();
     }
-    // As long as the monolith may have to serve it again.
-    if (this.database.isLegacy && this.objects instanceof ReadThroughObjects) await this.objects.mirror(row.name);
+    await this.mirror(upload_id).catch((error: unknown) => this.log.warn({ err: error }, 'an upload comes to the monolith later'));
     return toUploaded({ ...row, size_bytes });
+  }
+
+  /** To the monolith's folder, as long as the monolith may have to serve it again. Can be repeated. */
+  async mirror(mediaId: string): Promise<void> {
+    if (!this.database.isLegacy || !(this.objects instanceof ReadThroughObjects)) return;
+    const row = await this.store.find(mediaId);
+    if (row?.state !== 'stored') return;
+    await this.objects.mirror(row.name);
+    if ((await this.store.find(mediaId))?.state !== 'stored') await this.objects.remove(row.name); // deleted meanwhile
   }
 
   private async judge(row: ObjectRow, sizeBytes: number): Promise<string> {
@@ -102,8 +119,15 @@ export class MediaService {
     const head = sizeBytes === 0 ? Buffer.alloc(0) : await this.head(row.name, isImage ? IMAGE_HEAD_BYTES : HEAD_BYTES, sizeBytes);
     const type = await servedType(row.file_name, head.subarray(0, HEAD_BYTES));
     if (type === undefined) throw FileTypeNotAllowed();
-    if (isImage && ((await pixelsOf(head)) ?? 0) > PIXEL_LIMIT) throw ImageTooLarge();
+    if (isImage && (await this.pixels(row.name, head, sizeBytes)) > PIXEL_LIMIT) throw ImageTooLarge();
     return type;
+  }
+
+  /** 0 if nobody can tell, so that nobody can show it either. */
+  private async pixels(key: string, head: Buffer, sizeBytes: number): Promise<number> {
+    const found = await pixelsOf(head);
+    if (found !== undefined || sizeBytes <= head.length) return found ?? 0;
+    return (await pixelsOfAll(await this.objects.read(key))) ?? 0;
   }
 
   private async head(key: string, bytes: number, sizeBytes: number): Promise<Buffer> {
@@ -118,14 +142,27 @@ export class MediaService {
 
   async file(name: string) {
     const row = await this.store.findByName(name);
-    if (row && !row.is_there) throw FileNotFound();
+    if (row && !row.is_there) throw FileRemoved();
     if (!row) return this.legacyFile(name);
     if (row.thumbnail === name) {
       const found = await this.objects.find(name);
       if (!found) throw FileNotFound();
       return this.answer(name, found.sizeBytes, 'image/webp', `"${name}"`, row.created_at, name);
     }
-    return this.answer(name, row.size_bytes!, row.served_type!, `"${row.sha256}"`, row.created_at, name); // the page saves it under its own name
+    const type = row.served_type ?? (await this.findOut(row));
+    return this.answer(name, row.size_bytes!, type, `"${row.sha256}"`, row.created_at, name); // the page saves it under its own name
+  }
+
+  /** Of a file that the monolith took: it never looked into one. */
+  private async findOut({ id, name, size_bytes }: ObjectRow): Promise<string> {
+    const type = await this.typeOf(name, size_bytes!);
+    await this.store.setServedType(id, type);
+    return type;
+  }
+
+  private async typeOf(name: string, sizeBytes: number): Promise<string> {
+    const head = sizeBytes === 0 ? Buffer.alloc(0) : await this.head(name, HEAD_BYTES, sizeBytes);
+    return (await servedType(name, head)) ?? 'application/octet-stream';
   }
 
   /** A file in the monolith's folder, by a name that the monolith has given; its row may be gone or never have been. */
@@ -134,9 +171,14 @@ export class MediaService {
     const found = await this.objects.find(name);
     if (!found) throw FileNotFound();
     const { sizeBytes, modifiedAt } = found;
-    const head = sizeBytes === 0 ? Buffer.alloc(0) : await this.head(name, HEAD_BYTES, sizeBytes);
-    const type = (await servedType(name, head)) ?? 'application/octet-stream';
-    return this.answer(name, sizeBytes, type, `"${sizeBytes.toString(16)}-${Date.parse(modifiedAt).toString(16)}"`, modifiedAt, name);
+    return this.answer(
+      name,
+      sizeBytes,
+      await this.typeOf(name, sizeBytes),
+      `"${sizeBytes.toString(16)}-${Date.parse(modifiedAt).toString(16)}"`,
+      modifiedAt,
+      name,
+    );
   }
 
   private answer(key: string, size_bytes: number, content_type: string, etag: string, modified_at: string, file_name: string) {
@@ -151,11 +193,12 @@ export class MediaService {
     const { content_type, inline } = await this.file(name);
     const file_name = row?.file_name ?? attachment!.file_name;
     const expires_at = new Date(Date.now() + expiresInSeconds * 1000).toISOString().replace('Z', '000Z');
-    const to = (key: string, contentType: string, disposition: string) =>
-      this.objects.link(key, { expiresInSeconds, contentType, disposition });
+    const thumbnail = row?.thumbnail;
     return {
-      url: await to(name, content_type, dispositionOf(file_name, inline)),
-      thumbnail_url: row?.thumbnail ? await to(row.thumbnail, 'image/webp', dispositionOf(row.thumbnail, true)) : null,
+      url: await this.objects.link(name, { expiresInSeconds, contentType: content_type, fileName: file_name, inline }),
+      thumbnail_url: thumbnail
+        ? await this.objects.link(thumbnail, { expiresInSeconds, contentType: 'image/webp', fileName: thumbnail, inline: true })
+        : null,
       expires_at,
     };
   }
@@ -236,13 +279,20 @@ export class MediaService {
     await this.outbox.add(tx, mediaDeleted, { media_id: mediaId, message_id, by: by.kind === 'user' ? by.userId : null }, { key: mediaId });
   }
 
-  /** Its bytes, once it is found no more. Can be repeated. */
+  /**
+   * Its bytes, once it is found no more. Can be repeated. What was only reserved may be on its way into the store at this moment: its row
+   * stays until no upload can last that long (`dropExpired`).
+   */
   async erase(mediaId: string): Promise<void> {
     const row = await this.store.find(mediaId);
     if (row?.state !== 'removed') return;
-    await this.objects.remove(row.name);
-    if (row.thumbnail) await this.objects.remove(row.thumbnail);
-    await this.store.forget(mediaId);
+    await this.eraseBytes(row);
+    if (row.size_bytes !== null) await this.store.forget(mediaId);
+  }
+
+  private async eraseBytes({ name, thumbnail }: ObjectRow): Promise<void> {
+    await this.objects.remove(name);
+    if (thumbnail) await this.objects.remove(thumbnail);
   }
 
   /** Repeats are harmless: a file has one thumbnail or none. */
@@ -262,13 +312,23 @@ export class MediaService {
     for (const { id } of await this.store.listOf([messageId])) await this.removeUnasked(id);
   }
 
+  /** All of them, or as many as go in its time: what is left is there the next time. */
   async dropExpired() {
+    const until = Date.now() + SWEEP_MS;
     let dropped = 0;
-    for (const { id } of await this.store.listExpired(this.settings.UPLOAD_UNLINKED_HOURS, BATCH)) {
-      await this.removeUnasked(id);
-      dropped++;
+    for (let some = BATCH; some === BATCH && Date.now() < until;) {
+      const expired = await this.store.listExpired(this.settings.UPLOAD_UNLINKED_HOURS, BATCH);
+      for (const { id } of expired) await this.removeUnasked(id);
+      dropped += some = expired.length;
     }
-    for (const { id } of await this.store.listLeft(BATCH)) await this.erase(id);
+    for (let some = BATCH; some === BATCH && Date.now() < until;) {
+      const left = await this.store.listLeft(BATCH);
+      for (const row of left) {
+        await this.eraseBytes(row);
+        await this.store.forget(row.id);
+      }
+      some = left.length;
+    }
     return { dropped };
   }
 
@@ -290,7 +350,7 @@ export class MediaService {
       .catch((error: unknown) => {
         if ((error as { code?: unknown }).code !== MediaNotFound.code) throw error;
       });
-    await this.erase(mediaId);
+    await this.erase(mediaId).catch((error: unknown) => this.log.warn({ err: error }, 'a removed file is erased later'));
   }
 
   private get quota(): number {

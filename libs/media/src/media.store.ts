@@ -61,10 +61,14 @@ export class MediaStore {
     return rows.length > 0;
   }
 
-  async reserve(tx: Transaction, row: Pick<ObjectRow, 'id' | 'name' | 'file_name' | 'file_type'> & { uploader_id: string }): Promise<void> {
+  async reserve(
+    tx: Transaction,
+    row: Pick<ObjectRow, 'id' | 'name' | 'file_name' | 'file_type'> & { uploader_id: string; expires: boolean },
+  ): Promise<void> {
     await tx.query(sql`
-      INSERT INTO banyan_media.media_objects (id, name, uploader_id, state, file_name, file_type)
-      VALUES (${row.id}, ${row.name}, ${row.uploader_id}, 'reserved', ${row.file_name}, ${row.file_type}) ON CONFLICT DO NOTHING`);
+      INSERT INTO banyan_media.media_objects (id, name, uploader_id, state, file_name, file_type, expires)
+      VALUES (${row.id}, ${row.name}, ${row.uploader_id}, 'reserved', ${row.file_name}, ${row.file_type}, ${row.expires})
+      ON CONFLICT DO NOTHING`);
   }
 
   async find(id: string): Promise<ObjectRow | undefined> {
@@ -106,6 +110,10 @@ export class MediaStore {
       SET state = 'stored', size_bytes = ${stored.size_bytes}, sha256 = ${stored.sha256}, served_type = ${stored.served_type},
         is_listed = ${listed.length > 0}, changed_at = clock_timestamp()
       WHERE id = ${row.id}`);
+  }
+
+  async setServedType(id: string, type: string): Promise<void> {
+    await this.database.query(sql`UPDATE banyan_media.media_objects SET served_type = ${type} WHERE id = ${id} AND served_type IS NULL`);
   }
 
   /** @returns false if it is gone by now */
@@ -211,9 +219,12 @@ export class MediaStore {
         UPDATE banyan_media.media_usage SET used_bytes = greatest(0, used_bytes - ${freed}) WHERE user_id = ${row.uploader_id}`);
   }
 
-  /** The last of it. */
+  /** The last of it. Of what the monolith took the name stays: it may have the file still. */
   async forget(id: string): Promise<void> {
-    await this.database.query(sql`DELETE FROM banyan_media.media_objects WHERE id = ${id} AND state = 'removed'`);
+    await this.database.query(sql`
+      DELETE FROM banyan_media.media_objects WHERE id = ${id} AND state = 'removed' AND uploader_id IS NOT NULL`);
+    await this.database.query(sql`
+      UPDATE banyan_media.media_objects SET size_bytes = NULL, thumbnail = NULL WHERE id = ${id} AND state = 'removed'`);
   }
 
   /** Reservations that are over, uploads that no message refers to, and ones whose row the monolith has removed. */
@@ -221,7 +232,7 @@ export class MediaStore {
     return this.database.query(sql`
       SELECT o.id FROM banyan_media.media_objects o
       WHERE (o.state = 'reserved' AND o.changed_at < now() - ${RESERVED_MINUTES} * interval '1 minute')
-        OR (o.state = 'stored' AND o.message_id IS NULL AND o.changed_at < now() - ${unlinkedHours} * interval '1 hour'
+        OR (o.state = 'stored' AND o.expires AND o.message_id IS NULL AND o.changed_at < now() - ${unlinkedHours} * interval '1 hour'
           AND NOT EXISTS (SELECT FROM banyan_media.media_attachments a WHERE a.id = o.id AND a.message_id IS NOT NULL))
         OR (o.state = 'stored' AND o.is_listed AND NOT EXISTS (SELECT FROM banyan_media.media_attachments a WHERE a.id = o.id))
       LIMIT ${limit}`);
@@ -231,7 +242,8 @@ export class MediaStore {
   listLeft(limit: number): Promise<ObjectRow[]> {
     return this.database.query(sql`
       SELECT id, name, uploader_id, state, file_name, file_type, served_type, size_bytes, sha256, thumbnail, message_id, is_listed, created_at
-      FROM banyan_media.media_objects WHERE state = 'removed' AND changed_at < now() - interval '1 hour' LIMIT ${limit}`);
+      FROM banyan_media.media_objects WHERE state = 'removed' AND changed_at < now() - interval '1 hour' AND (uploader_id IS NOT NULL OR size_bytes IS NOT NULL)
+      LIMIT ${limit}`);
   }
 
   async markRemoved(userId: string): Promise<void> {

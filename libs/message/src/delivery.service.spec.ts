@@ -13,11 +13,9 @@ describe.each(dataHomes)('messages accepted at one moment in $name', ({ open }) 
   beforeAll(async () => {
     home = await open('message');
     const { database, outbox } = home.databases.of('message');
-    service = new DeliveryService(
-      new DeliveryStore(database),
-      outbox,
-      new AttachmentService({} as never, createLogger({ level: 'silent' })),
-    );
+    const store = new DeliveryStore(database);
+    const attachments = new AttachmentService(store, {} as never, createLogger({ level: 'silent' })); // no message here has files
+    service = new DeliveryService(store, outbox, attachments);
   });
   beforeEach(async () => {
     [alice, bob] = await Promise.all([home.addUser(), home.addUser()]);

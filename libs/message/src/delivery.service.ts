@@ -8,7 +8,7 @@ import { currentTrace } from '@banyan/platform/nest/databases';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import type { accept, adopt } from './contract';
-import { AttachmentService } from './attachment.service';
+import { AttachmentService, toRefs } from './attachment.service';
 import { type Accepted, DeliveryStore, type NewDelivery } from './delivery.store';
 
 /** What legacy takes null and 0 for. */
@@ -34,7 +34,7 @@ export class DeliveryService {
    * Message, delivery, key and event are one statement, shared with whatever else waits to be accepted at this moment. Its uploads are
    * linked after that; if it fails, the event does it.
    */
-  async accept(senderId: string, key: string, { ttl_days, ...draft }: Input<typeof accept>): Promise<Accepted> {
+  async accept(senderId: string, key: string, { ttl_days, ...draft }: Input<typeof accept>) {
     const accepted = await this.accepting.add({
       ...draft,
       id: uuidv7(),
@@ -45,16 +45,18 @@ export class DeliveryService {
       body_hash: hashBody({ ...draft, ttl_days }),
       ttl_days: ttl_days || USUAL_TTL_DAYS,
     });
-    await this.attachments.tryLink(accepted.message_id, senderId, draft.recipient_id, draft.media_refs);
-    return accepted;
+    const attachments = await this.attachments.tryLink(accepted.message_id, senderId, draft.recipient_id, draft.media_refs);
+    return { ...accepted, media_refs: toRefs(draft.media_refs, attachments) };
   }
 
   async findQueued(messageId: string) {
-    return { message: (await this.store.findQueued(messageId)) ?? null };
+    const message = await this.store.findQueued(messageId);
+    return { message: message ? (await this.attachments.withRefs([message]))[0]! : null };
   }
 
-  listPending(userId: string) {
-    return this.store.deliver(userId, PAGE);
+  async listPending(userId: string) {
+    const { messages, complete } = await this.store.deliver(userId, PAGE);
+    return { messages: await this.attachments.withRefs(messages), complete };
   }
 
   async adopt({ message_id, expires_at, signatures, media_refs }: Input<typeof adopt>) {

@@ -119,12 +119,12 @@ export class DeliveryStore {
   /** @returns its place */
   async enqueue(
     tx: Transaction,
-    { id, sender_id, recipient_id }: { id: string; sender_id: string; recipient_id: string },
+    { id, sender_id, recipient_id, media_refs }: Pick<NewDelivery, 'id' | 'sender_id' | 'recipient_id' | 'media_refs'>,
     ttlDays: number,
   ): Promise<number> {
     const [row] = await tx.query<{ position: number }>(sql`
-      INSERT INTO banyan_message.deliveries (message_id, sender_id, recipient_id, created_at, expires_at)
-      VALUES (${id}, ${sender_id}, ${recipient_id}, now(), now() + make_interval(days => ${ttlDays}::int))
+      INSERT INTO banyan_message.deliveries (message_id, sender_id, recipient_id, media_refs, created_at, expires_at)
+      VALUES (${id}, ${sender_id}, ${recipient_id}, ${media_refs ? JSON.stringify(media_refs) : null}::json, now(), now() + make_interval(days => ${ttlDays}::int))
       RETURNING position`);
     return row!.position;
   }

@@ -6,7 +6,7 @@ import { Outbox } from '@banyan/platform/events/outbox';
 import { userContract } from '@banyan/user/contract';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
-import { AttachmentService } from './attachment.service';
+import { AttachmentService, toAttachment } from './attachment.service';
 import {
   type Message,
   messageDeleted,
@@ -58,15 +58,18 @@ export class MessageService {
   async post(senderId: string, key: string, draft: Input<typeof post>) {
     const { allowed } = await this.users.canMessage({ from: senderId, to: draft.recipient_id });
     if (!allowed) throw RecipientNotFound();
-    const { message_id, ...content } = draft;
-    return this.database.transaction((tx) =>
+    const { message_id, media_ids, ...content } = draft;
+    const media_refs = media_ids?.map((id) => ({ id })) ?? null;
+    const stored = await this.database.transaction((tx) =>
       once(tx, { userId: senderId, key, operation: 'message.post', body: draft, ttlMs: KEY_LIFE_MS }, async () => {
         const row = await this.store.insert(tx, { id: message_id ?? uuidv7(), sender_id: senderId, ...content });
-        const position = await this.deliveries.enqueue(tx, row, USUAL_TTL_DAYS);
+        const position = await this.deliveries.enqueue(tx, { ...row, media_refs }, USUAL_TTL_DAYS);
         await this.outbox.add(tx, messageSent, { ...partiesOf(row), position }, { key: row.recipient_id });
         return { message_id: row.id, created_at: row.created_at };
       }),
     );
+    const attachments = await this.attachments.tryLink(stored.message_id, senderId, draft.recipient_id, media_refs);
+    return { ...stored, attachments: (attachments ?? []).map(toAttachment) };
   }
 
   async haveWritten(userId: string, otherId: string): Promise<{ written: boolean }> {

@@ -64,7 +64,7 @@ describe.each(dataHomes)('messages in $name', ({ open }) => {
 
   it('have ids of their own', async () => {
     const { id } = await insert();
-    await expect(insert({ id, encrypted_content: 'other' })).rejects.toThrow(`message ${id} exists already`);
+    await expect(insert({ id, encrypted_content: 'other' })).rejects.toMatchObject({ code: 'message.exists' });
     expect(await store.find(id)).toMatchObject({ encrypted_content: 'content' });
     expect(await store.find(uuidv7())).toBeUndefined();
   });

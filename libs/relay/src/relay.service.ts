@@ -28,14 +28,14 @@ export class RelayService {
   async send(senderId: string, draft: Input<typeof send>) {
     const { allowed } = await this.users.canMessage({ from: senderId, to: draft.recipient_id });
     if (!allowed) throw RecipientNotFound();
-    const { message_id, position, created_at, expires_at } = await this.messages.accept(draft);
+    const { message_id, position, created_at, expires_at, media_refs } = await this.messages.accept(draft);
     const { ttl_days: _ttl, sender_encrypted_content: _own, ...content } = draft;
     const data = {
       id: message_id,
       sender_id: senderId,
       ...content,
       signatures: draft.signatures ?? null,
-      media_refs: draft.media_refs ?? null,
+      media_refs,
       created_at,
       delivery_attempts: 0,
     };

@@ -3,7 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * What is in the object store, and whose it is. A row is there before the object and goes after it, so that nothing is left behind.
  * `is_listed`: a row of media_attachments belongs to it; the monolith can remove that one. `media_viewers`: who sees an attachment beside
- * its uploader. `media_usage`: what the uploads of a user take up. No foreign keys: on the legacy data home the attachments are a view.
+ * its uploader. `expires`: not while it may be the monolith that refers to it. `media_usage`: what the uploads of a user take up. No foreign keys: on the legacy data home the attachments are a view.
  */
 export class Objects1763800020000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -20,6 +20,7 @@ export class Objects1763800020000 implements MigrationInterface {
         sha256        text,
         thumbnail     varchar(255) UNIQUE,
         message_id    uuid,
+        expires       boolean NOT NULL DEFAULT false,
         is_listed     boolean NOT NULL DEFAULT false,
         created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
         changed_at    timestamptz NOT NULL DEFAULT clock_timestamp()

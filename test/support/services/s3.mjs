@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { findFolder } from './sources.mjs';
@@ -13,7 +12,7 @@ export const s3 = {
   setting: 'S3_URL',
   program: 'radosgw',
   debianPackages: ['radosgw', 'ceph-mon', 'ceph-osd'],
-  image: 'quay.io/ceph/demo:latest-pacific',
+  image: 'chrislusf/seaweedfs:4.47', // Ceph's own image cannot be told its keys by its surroundings; this is the server of docker-compose.yml
   stopSignal: 'SIGKILL', // it would take two minutes to say goodbye
   morePorts: ['monitor'],
 
@@ -71,9 +70,15 @@ export const s3 = {
     return { command: '/bin/bash', args: [script] };
   },
 
-  async isReady({ port, folder }) {
+  container: ({ password }) => ({
+    port: 8333,
+    env: { AWS_ACCESS_KEY_ID: ACCESS_KEY, AWS_SECRET_ACCESS_KEY: password },
+    command: ['mini', '-dir=/data'],
+  }),
+
+  async isReady({ port, folder, container }) {
+    if (!container && !existsSync(join(folder, 'ready'))) return false;
     try {
-      execFileSync('test', ['-e', join(folder, 'ready')]);
       return (await fetch(`http://127.0.0.1:${port}/`)).status < 500;
     } catch {
       return false;

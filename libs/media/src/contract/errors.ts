@@ -18,6 +18,9 @@ export const MediaNotFound = domainError('media.not_found', { status: 404, detai
 
 export const FileNotFound = domainError('media.file_not_found', { status: 404, detail: 'File not found. It may have been removed.' });
 
+/** It was here, and nobody else has it. */
+export const FileRemoved = domainError('media.file_removed', { status: 404, detail: 'File not found. It has been removed.' });
+
 export const NotTheUploader = domainError('media.not_the_uploader', { status: 403, detail: 'Only who uploaded it can delete it' });
 
 /** The reservation is unknown, not the caller's, or over. Nothing was stored. */

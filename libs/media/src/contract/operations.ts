@@ -2,6 +2,7 @@ import { command, contract, del, download, get, Int, query, Text, Timestamp, upl
 import { z } from 'zod';
 import {
   FileNotFound,
+  FileRemoved,
   FileTooLarge,
   FileTypeNotAllowed,
   ImageTooLarge,
@@ -58,7 +59,7 @@ export const file = query({
     inline: z.boolean(),
     max_age_seconds: z.int(),
   }),
-  errors: [FileNotFound],
+  errors: [FileNotFound, FileRemoved],
 });
 
 /** Links that need no token and end after `expires_in_seconds`: to the object store itself. */

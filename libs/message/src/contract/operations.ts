@@ -1,7 +1,7 @@
 import { command, contract, del, get, Int, post as httpPost, put, query, Timestamp, Uuid } from '@banyan/platform/contract';
 import { z } from 'zod';
 import { MessageExists, MessageNotFound, NotTheRecipient, NotTheSender, OnlySenderDeletesForBoth, RecipientNotFound } from './errors';
-import { cryptoFields, Draft, Envelope, Message, QueuedMessage, SessionKey, Signatures } from './types';
+import { Attachment, cryptoFields, Draft, Envelope, MediaRefs, Message, QueuedMessage, SessionKey, Signatures } from './types';
 
 /** The longest that a message may wait, and the earliest past in which it may expire: a century. */
 const TTL_LIMIT_DAYS = 36_500;
@@ -64,7 +64,7 @@ export const remove = command({
 
 /**
  * Store a message from the caller and put it into the recipient's queue for `ttl_days` (0 and null mean 7, a negative one is
- * expired at once). Under the same key: the first message, never a second one.
+ * expired at once). Under the same key: the first message, never a second one. The caller's uploads that `media_refs` names are linked to it.
  *
  * @returns its place in the queue (`position`) rises with the order in which messages were stored
  */
@@ -73,7 +73,7 @@ export const accept = command({
   access: 'user',
   repeatable: 'by-key',
   input: Draft.extend({ ttl_days: Int({ min: -TTL_LIMIT_DAYS, max: TTL_LIMIT_DAYS }).nullish() }),
-  output: z.object({ message_id: Uuid, position: z.int(), created_at: Timestamp, expires_at: Timestamp }),
+  output: z.object({ message_id: Uuid, position: z.int(), created_at: Timestamp, expires_at: Timestamp, media_refs: MediaRefs }),
   errors: [RecipientNotFound],
 });
 
@@ -89,7 +89,8 @@ export const pending = command({
 
 /**
  * Store a message from the caller under an id that he may choose, and put it into the recipient's queue as `accept` does. Under the same
- * key: the first message, never a second one.
+ * key: the first message, never a second one. Of `media_ids` the caller's uploads that belong to no message are linked to it; `attachments`
+ * are those that it has.
  */
 export const post = command({
   summary: "Store a message under an id of the sender's choice and queue it.",
@@ -101,8 +102,9 @@ export const post = command({
     encrypted_content: Envelope,
     encrypted_session_key: SessionKey,
     ...cryptoFields,
+    media_ids: z.array(Uuid).max(100).optional(),
   }),
-  output: z.object({ message_id: Uuid, created_at: Timestamp }),
+  output: z.object({ message_id: Uuid, created_at: Timestamp, attachments: z.array(Attachment) }),
   errors: [RecipientNotFound, MessageExists],
 });
 

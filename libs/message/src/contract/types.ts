@@ -24,6 +24,10 @@ export const Attachment = z.object({
   thumbnail_url: z.string().nullable(),
   created_at: Timestamp,
 });
+export type Attachment = z.output<typeof Attachment>;
+
+/** What a recipient's devices are told about the files of a message, as an upload answers it; null if it speaks of none. */
+export const MediaRefs = z.array(z.record(z.string(), z.unknown())).nullable();
 
 /** A message in a conversation. `created_at` is the database's clock. */
 export const Message = z.object({
@@ -68,7 +72,7 @@ export const QueuedMessage = z.object({
   kdf_algorithm: z.string(),
   signatures: z.array(z.record(z.string(), z.unknown())).nullable(),
   has_media: z.boolean(),
-  media_refs: z.array(z.record(z.string(), z.unknown())).nullable(),
+  media_refs: MediaRefs,
   created_at: Timestamp,
   delivery_attempts: z.int(),
 });

@@ -18,6 +18,14 @@ export interface CopyReport {
   readonly changed: string[];
 }
 
+interface Row {
+  readonly id: string;
+  readonly name: string;
+  readonly file_size: number;
+  /** Uploaded here, or copied before. */
+  readonly is_known: boolean;
+}
+
 /** As the monolith names its files. */
 const NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[A-Za-z0-9]{1,8}$/;
 
@@ -31,35 +39,48 @@ export async function copyUploads(
   folder: string,
   onProgress: (progress: { done: number; of: number }) => void = () => undefined,
 ): Promise<CopyReport> {
-  const rows = await database.query<{ id: string; name: string; file_size: number }>(sql`
-    SELECT a.id, substring(a.file_url FROM '[^/]*$') AS name, a.file_size FROM banyan_media.media_attachments a
-    WHERE NOT EXISTS (SELECT FROM banyan_media.media_objects o WHERE o.id = a.id)`);
+  const rows = await database.query<Row>(sql`
+    SELECT a.id, coalesce(o.name, substring(a.file_url FROM '[^/]*$')) AS name, a.file_size, o.id IS NOT NULL AS is_known
+    FROM banyan_media.media_attachments a LEFT JOIN banyan_media.media_objects o ON o.id = a.id`);
   const names = new Set((await readdir(folder)).filter((name) => NAME.test(name)));
-  const sizes = new Map(rows.map(({ name, file_size }) => [name, file_size]));
+  const rowsByName = new Map(rows.map((row) => [row.name, row]));
   const report: CopyReport = {
     copied: 0,
     there: 0,
     bytes: 0,
-    missing: rows.filter(({ name }) => !names.has(name)).map(({ id }) => id),
+    missing: rows.filter(({ name, is_known }) => !is_known && !names.has(name)).map(({ id }) => id),
     changed: [],
   };
   let done = 0;
   for (const name of names) {
     const { size } = await stat(join(folder, name));
-    if ((await store.find(name))?.sizeBytes === size) report.there++;
+    const row = rowsByName.get(name);
+    // With its row behind it, the object is whole and its hash is known; without one it was put there as a whole, or not at all.
+    if ((await store.find(name))?.sizeBytes === size && (!row || row.is_known)) report.there++;
     else {
-      await copyOne(store, join(folder, name), name);
+      const sha256 = await copyOne(store, join(folder, name), name);
+      if (row && !row.is_known) await note(database, row.id, { name, size, sha256 });
       report.copied++;
       report.bytes += size;
     }
-    if (sizes.has(name) && sizes.get(name) !== size) report.changed.push(name);
+    if (row && row.file_size !== size) report.changed.push(name);
     onProgress({ done: ++done, of: names.size });
   }
   return report;
 }
 
-/** @throws Error if what arrived is not what was read */
-async function copyOne(store: ObjectStore, path: string, name: string): Promise<void> {
+/** From now on it is one of ours, but for an uploader: whose it is, its message says. Nobody else's file ever expires. */
+async function note(database: Database, id: string, file: { name: string; size: number; sha256: string }): Promise<void> {
+  await database.query(sql`
+    INSERT INTO banyan_media.media_objects
+      (id, name, state, file_name, file_type, size_bytes, sha256, message_id, is_listed, created_at)
+    SELECT id, ${file.name}, 'stored', file_name, file_type, ${file.size}, ${file.sha256}, message_id, true, created_at
+    FROM banyan_media.media_attachments WHERE id = ${id}
+    ON CONFLICT DO NOTHING RETURNING id`);
+}
+
+/** @returns its SHA-256. @throws Error if what arrived is not what was read */
+async function copyOne(store: ObjectStore, path: string, name: string): Promise<string> {
   const hash = createHash('sha256');
   const source = createReadStream(path);
   const bytes = new PassThrough();
@@ -67,8 +88,10 @@ async function copyOne(store: ObjectStore, path: string, name: string): Promise<
   await store.put(name, source.pipe(bytes));
   const arrived = createHash('sha256');
   for await (const chunk of await store.read(name)) arrived.update(chunk as Buffer);
-  if (arrived.digest('hex') !== hash.digest('hex')) {
+  const sha256 = hash.digest('hex');
+  if (arrived.digest('hex') !== sha256) {
     await store.remove(name);
     throw new Error(`${name} did not arrive as it was; run this again`);
   }
+  return sha256;
 }

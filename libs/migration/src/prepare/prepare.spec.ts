@@ -215,7 +215,7 @@ describe('the rights of who prepares', () => {
     try {
       await prepareLegacy(await other.connect()); // the roles exist, and stay while this database uses them
       const own = await owner('');
-      await client.query(`GRANT banyan_auth, banyan_user, banyan_message, banyan_group TO ${name}`);
+      await client.query(`GRANT banyan_auth, banyan_user, banyan_message, banyan_group, banyan_media TO ${name}`);
       await expect(prepareLegacy(own)).resolves.toMatchObject({ variant: 'text' });
     } finally {
       await other.drop();
@@ -231,7 +231,9 @@ describe('roles', () => {
     try {
       await prepareLegacy(await other.connect());
       await prepareLegacy(client);
-      expect(await removeLegacy(client)).toEqual({ rolesKept: ['banyan_auth', 'banyan_user', 'banyan_message', 'banyan_group'] });
+      expect(await removeLegacy(client)).toEqual({
+        rolesKept: ['banyan_auth', 'banyan_user', 'banyan_message', 'banyan_group', 'banyan_media'],
+      });
       const asDomain = await other.connect({ role: 'banyan_user' });
       await expect(asDomain.query('SELECT * FROM banyan_user.contacts')).resolves.toMatchObject({ rowCount: 0 });
     } finally {

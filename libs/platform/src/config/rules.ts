@@ -44,6 +44,11 @@ export function checkTogether(settings: Settings, given: Given): void {
   if (S3_ENDPOINT !== undefined && (S3_ACCESS_KEY === undefined || S3_SECRET_KEY === undefined)) {
     throw new StartupError(`${S3_ACCESS_KEY === undefined ? 'S3_ACCESS_KEY' : 'S3_SECRET_KEY'} is missing: S3_ENDPOINT needs both keys.`);
   }
+  if (S3_ENDPOINT === undefined && !SERVE.edge && SERVE.domains.includes('media')) {
+    throw new StartupError(
+      'S3_ENDPOINT is missing: a process that serves media alone does not see the folder into which a host puts uploads.',
+    );
+  }
   if (SMTP_URL !== undefined && MAIL_FROM.address.endsWith('@localhost')) {
     throw new StartupError(
       'MAIL_FROM is missing: with SMTP_URL mail needs a sender that people can tell, such as `Example Chat <noreply@chat.example>`.',

@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { domainError, type Download, Unavailable } from '../contract';
+import { dispositionOf } from '../objects/disposition';
 import { FolderObjects } from '../objects/folder.objects';
 import { type ByteRange, ObjectNotFound, type ObjectStore } from '../objects/object-store';
 import { ReadThroughObjects } from '../objects/read-through.objects';
 import { NotFound } from './answers';
-import { dispositionOf } from './disposition';
 
 const RangeNotSatisfiable = domainError('range_not_satisfiable', { status: 416, detail: 'The file has no such range' });
 const LinkNotGood = domainError('link_not_good', { status: 403, detail: 'This link is not good any more' });

@@ -1,25 +1,44 @@
 import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import multipart, { type MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { domainError, DomainError, type Operation, Unavailable, type Upload } from '../contract';
 import type { Dispatcher, EdgeCall } from '../dispatch/dispatcher';
 import { InvalidInput } from '../dispatch/faults';
 import { type ObjectStore, ObjectStoreUnavailable } from '../objects/object-store';
-import { BadRequest } from './body';
 import { Turns } from '../dispatch/turns';
+import { BadRequest } from './body';
 
 /** So long a file may take to arrive. */
 export const UPLOAD_MS = 600_000;
 /** Files that are stored at the same moment; the others wait, and their clients with them. Each holds up to two parts of 5 MiB. */
-const AT_ONCE = 32;
+const AT_ONCE = 24;
+/** Of one user, so that one who is slow, or means harm, does not hold up everybody. */
+const AT_ONCE_EACH = 4;
+/** A client of whose file nothing comes for so long has gone. */
+const STALLED_MS = 30_000;
 /** Of what a refused request still sends, so much is read and thrown away: a browser that is still sending would not see the answer. */
 const SWALLOWED_BYTES = 64 * 1024 * 1024;
 const MEBIBYTE = 1_048_576;
 
+const TookTooLong = domainError('upload_stalled', { status: 408, detail: 'The file did not arrive in time' });
 const NotAForm = domainError('not_a_form', { status: 400, detail: 'There was an error parsing the body' });
 
 const turns = new Turns(AT_ONCE);
+const turnsOf = new Map<string, { readonly turns: Turns; users: number }>();
+
+/** The turn of a client among his own uploads, then among everybody's. */
+async function inTurn<T>(who: string, work: () => Promise<T>): Promise<T> {
+  const own = turnsOf.get(who) ?? { turns: new Turns(AT_ONCE_EACH), users: 0 };
+  turnsOf.set(who, own);
+  own.users++;
+  try {
+    return await own.turns.take(() => turns.take(work));
+  } finally {
+    if (--own.users === 0) turnsOf.delete(who);
+  }
+}
 
 /** Multipart forms for the routes of this room. Nothing of a file is kept in memory or on disk. */
 export function acceptForms(room: FastifyInstance): void {
@@ -43,27 +62,34 @@ interface Taking {
  * @returns the operation's answer
  */
 export async function takeUpload(request: FastifyRequest, taking: Taking): Promise<unknown> {
+  const { operation, how, objects, dispatcher, call } = taking;
+  let stored: Stored | undefined;
   try {
-    if (!request.isMultipart()) throw missingFile(taking.how);
-    let answer: unknown;
-    let isTaken = false;
+    if (!request.isMultipart()) throw missingFile(how);
     for await (const part of request.parts()) {
-      if (part.type !== 'file' || part.fieldname !== taking.how.file) {
-        if (part.type === 'file') part.file.resume();
-        continue;
-      }
-      answer = await turns.take(() => store(part, taking));
-      isTaken = true;
+      if (part.type !== 'file') continue;
+      if (part.fieldname !== how.file) part.file.resume();
+      else stored = await inTurn(call.subject ?? call.address ?? '', () => store(part, taking));
     }
-    if (!isTaken) throw missingFile(taking.how);
-    return answer;
+    if (!stored) throw missingFile(how);
   } catch (error) {
+    // Not for the domain, which has heard of nothing that was stored: what is not completed, it removes in the end by itself.
+    if (stored) await objects.remove(stored.key).catch(() => undefined);
     swallowRest(request);
     throw toAnswer(error);
   }
+  const { upload_id, size_bytes, sha256 } = stored;
+  return await dispatcher.callFromEdge(operation, { upload_id, size_bytes, sha256 }, call);
 }
 
-async function store(part: MultipartFile, { operation, how, objects, dispatcher, call }: Taking): Promise<unknown> {
+interface Stored {
+  readonly upload_id: string;
+  readonly key: string;
+  readonly size_bytes: number;
+  readonly sha256: string;
+}
+
+async function store(part: MultipartFile, { how, objects, dispatcher, call }: Taking): Promise<Stored> {
   const named = { file_name: part.filename ?? '', file_type: part.mimetype || 'application/octet-stream' };
   const reserved = await dispatcher.callFromEdge(how.reserve, named, { ...call, key: `${call.key}/reserve` });
   const { upload_id, key, limit_bytes } = reserved as { upload_id: string; key: string; limit_bytes: number };
@@ -72,19 +98,29 @@ async function store(part: MultipartFile, { operation, how, objects, dispatcher,
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       size_bytes += chunk.length;
+      stalled.refresh();
       if (size_bytes > limit_bytes) return done(tooLarge(how, limit_bytes));
       hash.update(chunk);
       done(null, chunk);
     },
+    flush(done) {
+      clearTimeout(stalled);
+      done();
+    },
   });
-  part.file.once('error', (error) => counted.destroy(error)).pipe(counted);
+  const stalled = setTimeout(() => {
+    // Not if it is the store that takes nothing.
+    if (counted.writableNeedDrain) stalled.refresh();
+    else counted.destroy(TookTooLong());
+  }, STALLED_MS).unref();
+  pipeline(part.file, counted).catch(() => undefined); // also of what has ended while room was reserved; `put` says what is wrong
   try {
     await objects.put(key, counted);
   } finally {
-    part.file.unpipe(counted);
-    part.file.on('error', () => undefined).resume(); // what is left of it must not hold up the form
+    clearTimeout(stalled);
+    counted.destroy();
   }
-  return dispatcher.callFromEdge(operation, { upload_id, size_bytes, sha256: hash.digest('hex') }, call);
+  return { upload_id, key, size_bytes, sha256: hash.digest('hex') };
 }
 
 function tooLarge({ tooLarge: { code, status, detail } }: Upload, limitBytes: number): DomainError {
@@ -110,6 +146,6 @@ function toAnswer(error: unknown): unknown {
   if (error instanceof DomainError) return error;
   if (error instanceof ObjectStoreUnavailable) return Object.assign(Unavailable(), { cause: error });
   const { code } = error as { code?: string };
-  if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET') return BadRequest();
+  if (code === 'FST_MP_PREMATURE_CLOSE' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET') return BadRequest();
   return code?.startsWith('FST_') || (error instanceof Error && /multipart|boundary|end of form/i.test(error.message)) ? NotAForm() : error;
 }

@@ -4,6 +4,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { dispositionOf } from './disposition';
 import { type ByteRange, checkKey, type LinkOptions, ObjectNotFound, type ObjectStore } from './object-store';
 
 /** Below it nothing that began so long ago is still being written. */
@@ -59,9 +60,9 @@ export class FolderObjects implements ObjectStore {
     await rm(this.path(key), { force: true });
   }
 
-  async link(key: string, { expiresInSeconds, contentType, disposition }: LinkOptions): Promise<string> {
+  async link(key: string, { expiresInSeconds, contentType, fileName, inline }: LinkOptions): Promise<string> {
     const expires = String(Math.floor(Date.now() / 1000) + expiresInSeconds);
-    const said = { expires, type: contentType, disposition };
+    const said = { expires, type: contentType, disposition: dispositionOf(fileName, inline) };
     const query = new URLSearchParams({ ...said, signature: this.sign(checkKey(key), said) });
     return `${this.options.publicUrl}/objects/${key}?${query}`;
   }

@@ -82,15 +82,16 @@ describe.each([
 });
 
 it('a link to a folder is good as it is, for its time', async () => {
+  const shown = { fileName: 'a.png', inline: true };
   const [store, drop] = (await folder()) as [FolderObjects, () => Promise<void>];
-  const url = new URL(await store.link('a.png', { expiresInSeconds: 60, contentType: 'image/png', disposition: 'inline' }));
+  const url = new URL(await store.link('a.png', { expiresInSeconds: 60, contentType: 'image/png', ...shown }));
   const query = Object.fromEntries(url.searchParams);
-  expect(store.verify('a.png', query)).toEqual({ contentType: 'image/png', disposition: 'inline' });
+  expect(store.verify('a.png', query)).toEqual({ contentType: 'image/png', disposition: 'inline; filename="a.png"' });
   expect(store.verify('b.png', query)).toBeUndefined();
   expect(store.verify('a.png', { ...query, type: 'text/html' })).toBeUndefined();
   expect(store.verify('a.png', { ...query, expires: String(Number(query.expires) + 1) })).toBeUndefined();
   expect(store.verify('a.png', { ...query, signature: ['x', 'y'] })).toBeUndefined();
-  const over = new URL(await store.link('a.png', { expiresInSeconds: -1, contentType: 'image/png', disposition: 'inline' }));
+  const over = new URL(await store.link('a.png', { expiresInSeconds: -1, contentType: 'image/png', ...shown }));
   expect(store.verify('a.png', Object.fromEntries(over.searchParams))).toBeUndefined();
   await drop();
 });
@@ -99,7 +100,7 @@ it('a link to S3 needs no key, and is good for its object only', async () => {
   const [store] = await s3();
   await store.prepare();
   await store.put('a.txt', Readable.from([Buffer.from('hello')]));
-  const link = await store.link('a.txt', { expiresInSeconds: 60, contentType: 'text/plain', disposition: 'attachment; filename="n.txt"' });
+  const link = await store.link('a.txt', { expiresInSeconds: 60, contentType: 'text/plain', fileName: 'n.txt', inline: false });
   const answer = await fetch(link);
   expect([answer.status, answer.headers.get('content-type'), answer.headers.get('content-disposition'), await answer.text()]).toEqual([
     200,

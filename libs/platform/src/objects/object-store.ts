@@ -9,8 +9,10 @@ export interface ByteRange {
 export interface LinkOptions {
   readonly expiresInSeconds: number;
   readonly contentType: string;
-  /** The value of Content-Disposition. */
-  readonly disposition: string;
+  /** Under which it is saved. */
+  readonly fileName: string;
+  /** Shown by a browser, instead of saved. */
+  readonly inline: boolean;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface ObjectStore {
   remove(key: string): Promise<void>;
   /** An address that needs no token and is good for so long; not whether there is such an object. */
   link(key: string, options: LinkOptions): Promise<string>;
-  /** Once, at start: what has to be there before the first object. @throws StartupError */
+  /** Once, at start: what has to be there before the first object. @throws StartupError, ObjectStoreUnavailable if it is to be tried again */
   prepare(): Promise<void>;
   close(): Promise<void>;
 }

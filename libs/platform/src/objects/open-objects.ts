@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Settings } from '../config/table';
 import { FolderObjects } from './folder.objects';
-import type { ObjectStore } from './object-store';
+import type { Logger } from '../telemetry/log';
+import { type ObjectStore, ObjectStoreUnavailable } from './object-store';
 import { ReadThroughObjects } from './read-through.objects';
 import { S3Objects } from './s3.objects';
 
@@ -11,6 +12,21 @@ export function openObjects(settings: Settings, secret: string): ObjectStore {
   const { LEGACY_UPLOADS_DIR } = settings;
   const store = ownObjects(settings, secret);
   return LEGACY_UPLOADS_DIR === undefined ? store : new ReadThroughObjects(store, LEGACY_UPLOADS_DIR);
+}
+
+const AGAIN_MS = 5_000;
+
+/** A store that is away does not keep a host from starting: what needs no files goes on. @throws StartupError if it is the settings */
+export async function prepareObjects(objects: ObjectStore, log: Logger): Promise<void> {
+  try {
+    await objects.prepare();
+  } catch (error) {
+    if (!(error instanceof ObjectStoreUnavailable)) throw error;
+    log.error({ err: error }, 'the object store does not answer; uploads and downloads fail until it does');
+    const again = () =>
+      prepareObjects(objects, log).catch((fault: unknown) => log.error({ err: fault }, 'the object store cannot be used'));
+    setTimeout(() => void again(), AGAIN_MS).unref();
+  }
 }
 
 function ownObjects(settings: Settings, secret: string): ObjectStore {

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
@@ -13,11 +13,17 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { StartupError } from '../config/startup-error';
+import { dispositionOf } from './disposition';
 import { type ByteRange, checkKey, type LinkOptions, ObjectNotFound, type ObjectStore, ObjectStoreUnavailable } from './object-store';
 
 /** The least that S3 takes for a part: an upload holds this much, and what is on its way. */
 const PART_BYTES = 5 * 1024 * 1024;
 const UNFINISHED_DAYS = 1;
+const CONNECT_MS = 3_000;
+/** Until the server says anything to a request, of which a part is the largest. */
+const ANSWER_MS = 15_000;
+/** Between two pieces of an object that somebody waits for. */
+const PIECE_MS = 15_000;
 
 export interface S3Options {
   readonly endpoint: string;
@@ -62,7 +68,7 @@ export class S3Objects implements ObjectStore {
       const { Body } = await this.client.send(
         new GetObjectCommand({ ...this.at(key), ...(range && { Range: `bytes=${range.start}-${range.end}` }) }),
       );
-      return Body as Readable;
+      return Readable.from(impatient(Body as Readable), { objectMode: false });
     } catch (error) {
       throw isMissing(error) ? new ObjectNotFound(key) : unavailable(error);
     }
@@ -84,11 +90,11 @@ export class S3Objects implements ObjectStore {
     });
   }
 
-  link(key: string, { expiresInSeconds, contentType, disposition }: LinkOptions): Promise<string> {
+  link(key: string, { expiresInSeconds, contentType, fileName, inline }: LinkOptions): Promise<string> {
     const command = new GetObjectCommand({
       ...this.at(key),
       ResponseContentType: contentType,
-      ResponseContentDisposition: disposition,
+      ResponseContentDisposition: dispositionOf(fileName, inline),
     });
     return getSignedUrl(this.publicClient, command, { expiresIn: expiresInSeconds });
   }
@@ -122,6 +128,7 @@ export class S3Objects implements ObjectStore {
         }),
       );
     } catch (error) {
+      if (isAway(error)) throw unavailable(error);
       throw new StartupError(
         `S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY and S3_SECRET_KEY should name a bucket of ours: ${endpoint} says ${(error as Error).name} of ${bucket}.`,
         { cause: error },
@@ -155,13 +162,35 @@ function clientConfig({ region, accessKey, secretKey }: S3Options, endpoint: str
     credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: 3,
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: ANSWER_MS, throwOnRequestTimeout: true },
   };
 }
 
 function isMissing(error: unknown): boolean {
   const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
   return name === 'NotFound' || name === 'NoSuchKey' || name === 'NoSuchBucket' || $metadata?.httpStatusCode === 404;
+}
+
+/** It does not answer, or says that it cannot. */
+function isAway(error: unknown): boolean {
+  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+  return status === undefined || status >= 500;
+}
+
+/** As long as nobody wants the next piece, it may take any time. */
+async function* impatient(body: Readable): AsyncGenerator<Buffer> {
+  const wait = () => setTimeout(() => body.destroy(unavailable(new Error('the object stopped coming'))), PIECE_MS).unref();
+  let waiting = wait();
+  try {
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      clearTimeout(waiting);
+      yield piece;
+      waiting = wait();
+    }
+  } finally {
+    clearTimeout(waiting);
+  }
 }
 
 const unavailable = (error: unknown): Error => new ObjectStoreUnavailable(error);

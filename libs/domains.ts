@@ -43,7 +43,7 @@ export const domains = {
     schema: 'banyan_notification',
     inLegacy: false,
   },
-  websocket: { owns: 'sockets, presence', calls: ['user', 'message', 'relay'] },
+  websocket: { owns: 'sockets, presence', calls: ['auth', 'user', 'message', 'relay', 'group'] },
 } as const satisfies Record<string, DomainEntry>;
 
 export type DomainName = keyof typeof domains;

@@ -80,7 +80,7 @@ it.each([
     const deployment = await Deployment.start({
       hosts: 2,
       workers: { media: 1 },
-      legacy: { variant: 'text', ...(isShared && { withFolder: (folder) => ({ LEGACY_UPLOADS_DIR: join(folder, 'uploads') }) }) },
+      legacy: { variant: 'text', sharesUploads: isShared },
     });
     try {
       const people = await Promise.all(Array.from({ length: USERS }, (_, n) => register(deployment.url, `sender${n}`)));

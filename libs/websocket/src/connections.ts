@@ -33,6 +33,10 @@ export class Connections {
     return this.byUser.get(userId) ?? [];
   }
 
+  users(): string[] {
+    return [...this.byUser.keys()];
+  }
+
   *all(): Iterable<Connection> {
     for (const own of this.byUser.values()) yield* own;
   }

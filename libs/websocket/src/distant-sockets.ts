@@ -22,6 +22,18 @@ const Pushed = z.object({ id: z.string(), by: z.string(), delivered: z.int() });
 const ENDED = 'sockets.ended';
 const Ended = z.object({ user_id: z.string(), session_id: z.string().nullable() });
 
+interface Ears {
+  deliver(userId: string, frame: Frame): number;
+  end(userId: string, sessionId: string | null): void;
+  onGap(): void;
+}
+
+interface Answers {
+  readonly delivered: number;
+  /** Every process that has some of the user's sockets has answered. */
+  readonly isComplete: boolean;
+}
+
 interface Question {
   readonly waitingFor: Set<string>;
   delivered: number;
@@ -49,13 +61,18 @@ export class DistantSockets {
   /**
    * @param deliver sends to this process's own sockets and says how many took it
    * @param end closes this process's own sockets of a session, or with null of a user
+   * @param onGap called when this process hears others again after it may have missed something
    */
-  async listen(deliver: (userId: string, frame: Frame) => number, end: (userId: string, sessionId: string | null) => void): Promise<void> {
+  async listen({ deliver, end, onGap }: Ears): Promise<void> {
     this.unsubscribe.push(
-      await this.keyvalue.subscribe(ENDED, (text) => {
-        const { user_id, session_id } = Ended.parse(JSON.parse(text));
-        end(user_id, session_id);
-      }),
+      await this.keyvalue.subscribe(
+        ENDED,
+        (text) => {
+          const { user_id, session_id } = Ended.parse(JSON.parse(text));
+          end(user_id, session_id);
+        },
+        onGap,
+      ),
       await this.keyvalue.subscribe(`push:${this.processId}`, (text) => {
         const { id, from, user_id, frame } = Push.parse(JSON.parse(text));
         const answer = JSON.stringify({ id, by: this.processId, delivered: deliver(user_id, frame) } satisfies z.infer<typeof Pushed>);
@@ -74,11 +91,11 @@ export class DistantSockets {
   }
 
   /** @throws KeyValueUnavailable */
-  async push(userId: string, frame: Frame): Promise<number> {
+  async push(userId: string, frame: Frame): Promise<Answers> {
     const processes = new Set((await this.presence.connections(userId)).map(processOf));
     processes.delete(this.processId);
     processes.delete(undefined);
-    if (processes.size === 0) return 0;
+    if (processes.size === 0) return { delivered: 0, isComplete: true };
     const id = randomUUID();
     const answered = this.ask(id, processes as Set<string>);
     if ([...this.questions.get(id)!.waitingFor].every((process) => this.isSilent(process))) this.questions.get(id)!.done();
@@ -115,7 +132,7 @@ export class DistantSockets {
     await this.keyvalue.publish(ENDED, JSON.stringify({ user_id: userId, session_id: sessionId } satisfies z.infer<typeof Ended>));
   }
 
-  private ask(id: string, processes: ReadonlySet<string>): Promise<number> {
+  private ask(id: string, processes: ReadonlySet<string>): Promise<Answers> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         for (const process of this.questions.get(id)?.waitingFor ?? []) this.silentUntil.set(process, Date.now() + SILENT_MS);
@@ -127,7 +144,7 @@ export class DistantSockets {
         done: () => {
           clearTimeout(timer);
           this.questions.delete(id);
-          resolve(question.delivered);
+          resolve({ delivered: question.delivered, isComplete: question.waitingFor.size === 0 });
         },
       };
       this.questions.set(id, question);

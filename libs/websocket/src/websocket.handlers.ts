@@ -29,7 +29,7 @@ export class WebsocketHandlers {
   /** Whoever took the message has pushed it already; here it is done if that was lost. */
   @On(messageSent)
   async pushMissed({ data: { message_id, recipient_id, position } }: Delivered<typeof messageSent>): Promise<void> {
-    if (position === null || this.sockets.hasPushed(message_id)) return;
+    if (position === null || this.sockets.hasPushed(recipient_id, message_id)) return;
     const { online } = await this.sockets.online([recipient_id]);
     if (online.length === 0) return;
     const { message } = await this.messages.queued({ message_id });

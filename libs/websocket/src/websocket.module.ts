@@ -1,17 +1,8 @@
 import { Module } from '@nestjs/common';
-import { Audience } from './audience';
-import { FrameService } from './frame.service';
-import { Greeter } from './greeter';
-import { OwnSockets } from './own-sockets';
-import { PresenceAnnouncer } from './presence.announcer';
+import { GroupHandlers } from './group.handlers';
 import { SocketsModule } from './sockets.module';
 import { WebsocketController } from './websocket.controller';
-import { SocketGateway } from './websocket.gateway';
 import { WebsocketHandlers } from './websocket.handlers';
 
-@Module({
-  imports: [SocketsModule],
-  controllers: [WebsocketController],
-  providers: [Audience, FrameService, Greeter, OwnSockets, PresenceAnnouncer, SocketGateway, WebsocketHandlers],
-})
+@Module({ imports: [SocketsModule], controllers: [WebsocketController], providers: [GroupHandlers, WebsocketHandlers] })
 export class WebsocketModule {}

@@ -18,7 +18,9 @@ const REMEMBERED_PUSHES = 20_000;
 @Injectable()
 export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy {
   private renewal: NodeJS.Timeout | undefined;
-  /** What took its way from here just now. */
+  /** This process may have missed what others had for its sockets, and hears them again. */
+  onGap: () => void = () => undefined;
+  /** What took its way from here just now, to all sockets that its user has. */
   private readonly pushed = new LRUCache<string, true>({ max: REMEMBERED_PUSHES });
 
   constructor(
@@ -29,10 +31,12 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.distant.listen(
-      (userId, frame) => this.deliver(userId, frame),
-      (userId, sessionId) => this.endOwn(userId, sessionId),
-    );
+    await this.distant.listen({
+      deliver: (userId, frame) => this.deliver(userId, frame),
+      end: (userId, sessionId) => this.endOwn(userId, sessionId),
+      onGap: () => this.onGap(),
+    });
+    await this.presence.beat(this.distant.processId).catch(() => undefined);
     this.renewal = setInterval(() => void this.renew(), RENEWAL_MS).unref();
   }
 
@@ -61,18 +65,18 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   /** To the sockets of this process at once; to those of others as long as the key-value store tells of them. */
   async push(userId: string, frame: Frame): Promise<{ delivered: number }> {
     const here = this.deliver(userId, frame);
-    if (here > 0) this.pushed.set(frame.id, true);
     const elsewhere = await this.distant.push(userId, frame).catch((error: unknown) => {
       this.log.warn({ err: error }, 'pushed only to the sockets of this process');
-      return 0;
+      return { delivered: 0, isComplete: false };
     });
-    if (elsewhere > 0) this.pushed.set(frame.id, true);
-    return { delivered: here + elsewhere };
+    const delivered = here + elsewhere.delivered;
+    if (delivered > 0 && elsewhere.isComplete) this.pushed.set(`${userId}/${frame.id}`, true);
+    return { delivered };
   }
 
-  /** Whether this process has pushed a frame of that id and sockets took it. False says nothing: others push too. */
-  hasPushed(frameId: string): boolean {
-    return this.pushed.has(frameId);
+  /** Whether this process has pushed a frame of that id to all sockets of the user. False says nothing: others push too. */
+  hasPushed(userId: string, frameId: string): boolean {
+    return this.pushed.has(`${userId}/${frameId}`);
   }
 
   /** Whether it arrives nobody hears: for what is good only at this moment, or comes again otherwise. */
@@ -107,7 +111,17 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
       if (sessionId === null || connection.sessionId === sessionId) connection.end();
   }
 
-  private deliver(userId: string, frame: Frame): number {
+  /** Who has sockets in this process. */
+  usersHere(): string[] {
+    return this.connections.users();
+  }
+
+  here(userId: string): Connection[] {
+    return [...this.connections.of(userId)];
+  }
+
+  /** Only to the sockets of this process. @returns how many took it */
+  deliver(userId: string, frame: Frame): number {
     let delivered = 0;
     for (const connection of this.connections.of(userId)) if (connection.send(frame)) delivered++;
     return delivered;
@@ -115,6 +129,11 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
 
   /** A store that is away for a while costs presence, not connections. */
   private async renew(): Promise<void> {
-    await this.presence.renew([...this.connections.all()]).catch((error: unknown) => this.log.warn({ err: error }, 'presence not renewed'));
+    try {
+      await this.presence.renew([...this.connections.all()]);
+      if (!(await this.presence.beat(this.distant.processId))) this.onGap();
+    } catch (error) {
+      this.log.warn({ err: error }, 'presence not renewed');
+    }
   }
 }

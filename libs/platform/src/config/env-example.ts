@@ -17,9 +17,9 @@ export function envExample(): string {
   return [head, ...settingEntries.map(([name, setting]) => entry(name, setting)), compose].join('\n');
 }
 
-function entry(name: SettingName, { default: usual, example, meaning, reserved, secret }: Setting): string {
+function entry(name: SettingName, { default: usual, example, meaning, secret }: Setting): string {
   const inWords = typeof usual === 'object' ? usual.inWords : usual;
-  const notes = [inWords && `Default: ${inWords}.`, secret === true && 'Secret.', reserved && 'Reserved: not supported by this build.'];
+  const notes = [inWords && `Default: ${inWords}.`, secret === true && 'Secret.'];
   const comment = [`# ${meaning}`, ...notes.filter(Boolean)].join(' ');
   return `${comment}\n#${name}=${example ?? (typeof usual === 'string' ? usual : '')}\n`;
 }

@@ -5,7 +5,7 @@ export interface SettingLine {
   readonly name: SettingName;
   /** The text in force, secrets masked; null if there is none. */
   readonly value: string | null;
-  readonly source: 'environment' | '.env' | 'default' | 'unset' | 'reserved';
+  readonly source: 'environment' | '.env' | 'default' | 'unset';
   readonly meaning: string;
 }
 
@@ -20,7 +20,6 @@ export function listSettings(environment: Environment, file: Environment): Setti
     function sourceOf(): SettingLine['source'] {
       if (inEnvironment[name] !== undefined) return 'environment';
       if (given[name] !== undefined) return '.env';
-      if (setting.reserved) return 'reserved';
       return value === undefined ? 'unset' : 'default';
     }
   });

@@ -103,7 +103,6 @@ describe('settings', () => {
     [{ SMTP_URL: 'smtp://mail' }, /^MAIL_FROM is missing: with SMTP_URL/],
     [{ MAIL_FROM: 'Ada\nBcc: <a@b.example>' }, /^MAIL_FROM should be a mailbox such as/],
     [{ ROUTES: 'notification=legacy:100%', LEGACY_URL: 'http://old' }, /^ROUTES should be .* legacy \(which has no notification\)/],
-    [{ FRONTEND_DIR: 'dist' }, 'FRONTEND_DIR is not supported by this build; leave it unset.'],
     [{ S3_ENDPOINT: 'http://s3' }, 'S3_ACCESS_KEY is missing: S3_ENDPOINT needs both keys.'],
     [{ S3_ENDPOINT: 'http://s3', S3_ACCESS_KEY: 'a' }, 'S3_SECRET_KEY is missing: S3_ENDPOINT needs both keys.'],
     [
@@ -129,7 +128,7 @@ describe('settings', () => {
       } catch (error) {
         sentence = (error as Error).message;
       }
-      if (!setting.schema.safeParse(secret).success || setting.reserved) expect(sentence).toContain(name);
+      if (!setting.schema.safeParse(secret).success) expect(sentence).toContain(name);
       expect(sentence).not.toContain(secret);
     }
   });
@@ -165,7 +164,6 @@ describe('the list of settings', () => {
     expect(line('PUBLIC_URL')).toMatchObject({ value: 'http://localhost:9000', source: 'default' });
     expect(line('LOG_LEVEL')).toMatchObject({ value: 'debug', source: '.env' });
     expect(line('DATABASE_URL')).toMatchObject({ value: null, source: 'unset' });
-    expect(line('FRONTEND_DIR')).toMatchObject({ value: null, source: 'reserved' });
     expect(line('JWT_SECRET_KEY')).toMatchObject({ value: '***' });
     expect(line('REDIS_URL')).toMatchObject({ value: 'redis://***@cache:6379/0?***' });
     expect(lines.map(({ name }) => name)).toEqual(settingEntries.map(([name]) => name));

@@ -28,9 +28,6 @@ export function loadSettings(environment: Environment): Settings {
   const values = settingEntries.map(([name, setting]) => [name, read(name, setting, textInForce(setting, given, name))]);
   const settings = Object.fromEntries(values) as Settings;
   checkTogether(settings);
-  for (const [name, setting] of settingEntries) {
-    if (setting.reserved && given[name] !== undefined) throw new StartupError(`${name} is not supported by this build; leave it unset.`);
-  }
   return Object.freeze(settings);
 }
 

@@ -20,8 +20,6 @@ export interface Setting {
   readonly example?: string;
   /** `url`: shown without its credentials and query. `true`: never shown. */
   readonly secret?: true | 'url';
-  /** Known, but nothing in this build reads it: refused when set, because ignoring it would look like obeying. */
-  readonly reserved?: true;
 }
 
 const database = (of: string) => ({
@@ -144,7 +142,7 @@ export const settingsTable = {
     schema: origin,
     example: 'https://chat.example',
   },
-  FRONTEND_DIR: { meaning: 'A built web client to serve from here.', schema: anyText, example: 'frontend/dist', reserved: true },
+  FRONTEND_DIR: { meaning: 'The folder of a built web client, to serve it on the same origin.', schema: anyText, example: 'frontend/dist' },
   CORS_ORIGINS: {
     meaning: 'Whose pages may call this server from a browser; `none` for nobody.',
     schema: origins,

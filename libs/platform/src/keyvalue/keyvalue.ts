@@ -51,9 +51,10 @@ export interface KeyValue {
    * Listen from when this resolves. While the store is away it resolves at once and listens when the store is back; what was
    * published in between is lost, so a listener's owner must be able to do without.
    *
+   * @param onGap called when listening has begun again after messages may have been lost
    * @returns stops listening
    */
-  subscribe(channel: string, listener: Listener): Promise<() => Promise<void>>;
+  subscribe(channel: string, listener: Listener, onGap?: () => void): Promise<() => Promise<void>>;
 
   /** @throws KeyValueUnavailable */
   ping(): Promise<void>;

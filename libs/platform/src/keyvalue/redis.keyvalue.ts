@@ -126,8 +126,8 @@ export class RedisKeyValue implements KeyValue {
     await this.ask(() => this.redis.publish(this.prefix + channel, message));
   }
 
-  async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {
-    return this.subscriber.subscribe(this.prefix + channel, listener);
+  async subscribe(channel: string, listener: Listener, onGap?: () => void): Promise<() => Promise<void>> {
+    return this.subscriber.subscribe(this.prefix + channel, listener, onGap);
   }
 
   async ping(): Promise<void> {

@@ -7,6 +7,7 @@ import type { Listener } from './keyvalue';
 /** Listens to channels on a connection of its own, made with the first of them. What is wanted is asked for again on every connection. */
 export class RedisSubscriber {
   private readonly listeners = new Map<string, Set<Listener>>();
+  private readonly onGaps = new Set<() => void>();
   private connection: Redis | undefined;
   private stopHeartbeat: () => void = () => undefined;
 
@@ -16,15 +17,17 @@ export class RedisSubscriber {
     private readonly log: Pick<Logger, 'error'>,
   ) {}
 
-  async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {
+  async subscribe(channel: string, listener: Listener, onGap?: () => void): Promise<() => Promise<void>> {
     const own: Listener = (message) => listener(message); // so that the same listener may subscribe twice
     this.listeners.set(channel, (this.listeners.get(channel) ?? new Set()).add(own));
+    if (onGap) this.onGaps.add(onGap);
     const connection = (this.connection ??= this.open());
     if (connection.status === 'connecting' || connection.status === 'connect') {
       await Promise.race([once(connection, 'ready'), once(connection, 'close')]).catch(() => undefined);
     }
     await connection.subscribe(channel).catch(() => undefined); // away: comes with the next connection
     return async () => {
+      if (onGap) this.onGaps.delete(onGap);
       const others = this.listeners.get(channel);
       if (!others?.delete(own) || others.size > 0) return;
       this.listeners.delete(channel);
@@ -35,13 +38,21 @@ export class RedisSubscriber {
   close(): void {
     this.stopHeartbeat();
     this.listeners.clear();
+    this.onGaps.clear();
     this.connection?.disconnect();
   }
 
   private open(): Redis {
     const connection = this.connect();
+    let wasAway = false;
+    connection.on('close', () => (wasAway = true));
     connection.on('ready', () => {
-      if (this.listeners.size > 0) connection.subscribe(...this.listeners.keys()).catch(() => connection.disconnect(true));
+      if (this.listeners.size === 0) return;
+      const listening = connection.subscribe(...this.listeners.keys());
+      listening.then(
+        () => wasAway && this.onGaps.forEach((tell) => tell()),
+        () => connection.disconnect(true),
+      );
     });
     connection.on('error', () => undefined); // the store's other connection tells
     connection.on('message', (channel, message) => this.deliver(channel, message));

@@ -1,0 +1,75 @@
+import { AccountNotFound, authContract } from '@banyan/auth/contract';
+import { type ClientOf, isError, type UserActor } from '@banyan/platform/contract';
+import { Client } from '@banyan/platform/dispatch/client';
+import { asSystem, asUser } from '@banyan/platform/dispatch/context';
+import { InjectLog } from '@banyan/platform/nest/inject';
+import type { Logger } from '@banyan/platform/telemetry/log';
+import { relayContract } from '@banyan/relay/contract';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import type { Connection } from './connections';
+import { WebsocketService } from './websocket.service';
+
+/** So many are asked about at a time: all of a process are, and the others do the same at this moment. */
+const AT_ONCE = 8;
+
+/**
+ * What others said while this process could not be found or did not hear: messages wait in queues, and whoever was signed out is known to
+ * auth. Sockets stay open over it.
+ */
+@Injectable()
+export class CatchUp implements OnApplicationBootstrap {
+  private running: Promise<void> | undefined;
+  private isAskedAgain = false;
+
+  constructor(
+    private readonly sockets: WebsocketService,
+    @Client(authContract) private readonly accounts: ClientOf<typeof authContract>,
+    @Client(relayContract) private readonly relay: ClientOf<typeof relayContract>,
+    @InjectLog() private readonly log: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.sockets.onGap = () => this.run();
+  }
+
+  private run(): void {
+    this.isAskedAgain = this.running !== undefined;
+    this.running ??= this.askForAll().finally(() => {
+      this.running = undefined;
+      if (this.isAskedAgain) this.run();
+    });
+  }
+
+  private async askForAll(): Promise<void> {
+    const users = this.sockets.usersHere();
+    if (users.length === 0) return;
+    this.log.warn({ users: users.length }, 'not heard of others for a while: asking what was missed');
+    const rest = users.values();
+    const askForSome = async () => {
+      for (const userId of rest)
+        await this.askFor(userId).catch((error: unknown) => this.log.warn({ err: error }, 'what a user missed is not known'));
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, askForSome));
+  }
+
+  private async askFor(userId: string): Promise<void> {
+    for (const connection of [...this.sockets.here(userId)]) if (!(await this.isSignedIn(connection))) connection.end();
+    if (this.sockets.here(userId).length === 0) return;
+    const actor: UserActor = { kind: 'user', userId, role: 'user' };
+    const { messages } = await asUser(actor, { key: randomUUID() }, () => this.relay.pending({}));
+    // None that he has had: a socket remembers.
+    for (const data of messages) this.sockets.deliver(userId, { type: 'relay_message', id: data.id, body: { data } });
+  }
+
+  private async isSignedIn({ userId, sessionId }: Connection): Promise<boolean> {
+    try {
+      const account = asSystem('sockets', { key: randomUUID() }, () => this.accounts.caller({ user_id: userId, session_id: sessionId }));
+      const { is_active, is_live } = await account;
+      return is_active && (sessionId === undefined || is_live);
+    } catch (error) {
+      if (isError(error, AccountNotFound)) return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { groupContract, type PostedMessage } from '@banyan/group/contract';
+import type { ClientOf } from '@banyan/platform/contract';
+import { Client } from '@banyan/platform/dispatch/client';
+import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import { InjectKeyValue } from '@banyan/platform/nest/inject';
+import { Injectable } from '@nestjs/common';
+import { groupMessageSentFrame, newGroupMessageFrame } from './group-frames';
+import { WebsocketService } from './websocket.service';
+
+/** Whoever shows a message has died if it takes longer; then it is shown again. */
+const SHOWING_MS = 2_000;
+/** The event of a message comes within this time, or what it repeats costs no more than it did the first time. */
+const SHOWN_MS = 60_000;
+const LOOK_MS = 50;
+
+/**
+ * Shows messages to the members of a group who are there. Who has received one on a socket shows it at once, so that messages of one
+ * socket stay in order; the event shows those that came otherwise, and those whose process died in between. Both doing it would do no
+ * harm but for the work: a group may have 10,000 members.
+ */
+@Injectable()
+export class GroupFanout {
+  constructor(
+    private readonly sockets: WebsocketService,
+    @Client(groupContract) private readonly groups: ClientOf<typeof groupContract>,
+    @InjectKeyValue() private readonly keyvalue: KeyValue,
+  ) {}
+
+  /** Members are asked for after the message was stored: whoever was removed before it is not among them. */
+  async show(message: PostedMessage): Promise<void> {
+    const { group_id, message_id, sender_id } = message;
+    await this.note(message_id, 'showing', SHOWING_MS);
+    const { members } = await this.groups.members({ group_id });
+    const others = members.map(({ user_id }) => user_id).filter((id) => id !== sender_id);
+    await this.sockets.pushMany(others, newGroupMessageFrame(message));
+    await this.sockets.pushMany([sender_id], groupMessageSentFrame(message));
+    await this.note(message_id, 'shown', SHOWN_MS);
+  }
+
+  /** Unless somebody has done it. */
+  async showMissed(messageId: string): Promise<void> {
+    let state = await this.find(messageId);
+    while (state === 'showing') {
+      await pause(LOOK_MS);
+      state = await this.find(messageId);
+    }
+    if (state === 'shown') return;
+    const { message } = await this.groups.posted({ message_id: messageId });
+    if (message) await this.show(message);
+  }
+
+  async tellMembers(groupId: string, frame: Parameters<WebsocketService['pushMany']>[1]): Promise<void> {
+    const { members } = await this.groups.members({ group_id: groupId });
+    await this.sockets.pushMany(
+      members.map(({ user_id }) => user_id),
+      frame,
+    );
+  }
+
+  /** A store that is away costs the work, not the message. */
+  private async note(messageId: string, state: 'showing' | 'shown', ttlMs: number): Promise<void> {
+    await this.keyvalue.set(keyOf(messageId), state, ttlMs).catch(() => undefined);
+  }
+
+  private find(messageId: string): Promise<string | undefined> {
+    return this.keyvalue.get(keyOf(messageId)).catch(() => undefined);
+  }
+}
+
+const keyOf = (messageId: string) => `group-message:${messageId}`;

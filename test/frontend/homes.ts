@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { variants } from '@banyan/migration/prepare/kinds';
 import { banyanHooks } from '../legacy/banyan-hooks';
-import { startTestServer } from '../support/banyan';
+import { freshBucket, startTestServer } from '../support/banyan';
 import { startOnLegacy } from '../support/legacy-server';
 import { placements, startPlaced } from '../support/placements';
 
@@ -45,7 +45,7 @@ export const homes: readonly [string, () => Promise<Home>][] = [
   ...placements.map((placement): [string, () => Promise<Home>] => [
     placement.name,
     async () => {
-      const deployment = await startPlaced(placement, SETTINGS);
+      const deployment = await startPlaced(placement, { ...SETTINGS, ...freshBucket() });
       return home(deployment.url, deployment.environment, () => deployment.remove());
     },
   ]),

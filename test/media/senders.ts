@@ -72,6 +72,7 @@ export async function hashOf(url: string, fileUrl: unknown): Promise<{ status: n
   return { status: answer.status, sha256: hash.digest('hex') };
 }
 
-/** Mixed kinds and sizes: mostly small, some of 5 MB, one in fifty as large as they may be. */
-export const mixedSize = (n: number): number => (n % 50 === 49 ? 50 * 1024 * 1024 : n % 10 === 9 ? 5_500_000 : 1 + ((n * 7_919) % 200_000));
+/** Mixed kinds and sizes: mostly small, some of 5 MB, one in a hundred as large as they may be. */
+export const mixedSize = (n: number): number =>
+  n % 100 === 99 ? 50 * 1024 * 1024 : n % 20 === 9 ? 5_500_000 : 1 + ((n * 7_919) % 200_000);
 export const mixedExtension = (n: number): Extension => extensions[n % extensions.length]!;

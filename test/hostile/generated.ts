@@ -46,6 +46,9 @@ export interface Asked extends RawRequest {
 export class Known {
   private readonly byName = new Map<string, string[]>();
 
+  /** @param lasting what is there from beginning to end, by the name of the field */
+  constructor(private readonly lasting: Readonly<Record<string, readonly string[]>>) {}
+
   learn(value: unknown): void {
     if (typeof value !== 'object' || value === null) return;
     for (const [name, inside] of Object.entries(value)) {
@@ -56,6 +59,8 @@ export class Known {
   }
 
   of(name: string, random: Random): string | undefined {
+    const lasting = this.lasting[name];
+    if (lasting && random.chance(0.6)) return random.of(lasting);
     const found = this.byName.get(name) ?? this.byName.get('id') ?? [];
     return found.length > 0 ? random.of(found) : undefined;
   }

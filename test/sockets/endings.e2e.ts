@@ -1,3 +1,5 @@
+import { checkSockets, type SentOnce } from '../faults/sockets';
+import { withClient } from '../support/database';
 import { Deployment } from '../support/deployment';
 import { envelope, type Person, register } from '../support/people';
 import { SocketClient } from '../support/socket-client';
@@ -55,6 +57,54 @@ describe('the sockets of a process that ends', () => {
 describe('sockets whose home is a worker', () => {
   let deployment: Deployment | undefined;
   afterEach(() => deployment?.remove());
+
+  it('are piped to several; with one killed the others stay, and clients who come again miss nothing and get nothing twice', async () => {
+    deployment = await Deployment.start({ remote: { websocket: 1 }, workers: { websocket: 2 } });
+    const { url } = deployment;
+    const people = await Promise.all(Array.from({ length: 12 }, () => register(url)));
+    const first = await Promise.all(people.map((person) => SocketClient.open(url, person)));
+    const sent: SentOnce[] = [];
+    const writeToAll = async (from: Person) => {
+      for (const to of people) {
+        const draft = envelope(to);
+        const { body } = await from.post('/relay/send', draft).expect(200);
+        sent.push({ from: from.id, to: to.id, content: draft.encrypted_content, acceptedAs: body.message_id as string });
+      }
+    };
+    const watched = new Map<SocketClient, Person>(first.map((socket, n) => [socket, people[n]!]));
+    const writing = (async () => {
+      for (const person of people.slice(0, 6)) await writeToAll(person);
+    })();
+    await deployment.workers[0]!.process.kill();
+    await until(async () => first.some(({ closedWith }) => closedWith !== undefined));
+    const again = await Promise.all(
+      people.flatMap((person, n) =>
+        first[n]!.closedWith === undefined ? [] : [SocketClient.open(url, person).then((socket) => ({ person, socket }))],
+      ),
+    );
+    for (const { person, socket } of again) watched.set(socket, person);
+    await writing;
+    await writeToAll(people[6]!);
+    expect(again.length).toBeGreaterThan(0);
+    expect(again.length).toBeLessThan(people.length);
+    const stored = await withClient(deployment.databaseUrl('message_db'), async (client) => {
+      const { rows } = await client.query<{ id: string }>('SELECT id FROM banyan_message.messages');
+      return new Set(rows.map(({ id }) => id));
+    });
+    const evidence = () => ({
+      sent,
+      stored,
+      sockets: [...watched].map(([{ frames, closedWith }, { id: userId }], n) => ({
+        name: `socket ${n}`,
+        userId,
+        frames,
+        closedWith,
+        mayClose: closedWith === 1006,
+      })),
+    });
+    await until(async () => !checkSockets(evidence()).some((line) => line.startsWith('lost')));
+    expect(checkSockets(evidence())).toEqual([]);
+  });
 
   it('are served by the host while there is none', async () => {
     deployment = await Deployment.start({ remote: { websocket: 1 }, workers: { user: 1 } });

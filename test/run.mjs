@@ -11,6 +11,8 @@ import { dirname, join } from 'node:path';
 
 import { orExplain, prepare, root } from '../apps/server/install.mjs';
 import { startServices } from './support/services.mjs';
+import { chromium } from './support/services/chromium.mjs';
+import { findSources } from './support/services/sources.mjs';
 
 const selection = process.argv.slice(2).filter((argument) => argument !== '--all');
 const isFullMatrix = process.argv.includes('--all');
@@ -39,9 +41,10 @@ process.exitCode = await orExplain(async () => {
 });
 
 async function withServices(work) {
+  const { program } = (await findSources([chromium])).get(chromium).binaries;
   const services = await startServices();
   try {
-    return await work(services.env);
+    return await work({ ...services.env, TEST_CHROMIUM: program });
   } finally {
     await services.stop();
   }

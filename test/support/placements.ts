@@ -23,8 +23,8 @@ export const placements: readonly Placement[] = [
 ];
 
 /** A host, and a worker of each domain that is not wholly local. */
-export function startPlaced({ remote }: Placement): Promise<Deployment> {
-  return Deployment.start({ remote, workers: Object.fromEntries(Object.keys(remote).map((domain) => [domain, 1])) });
+export function startPlaced({ remote }: Placement, environment: Readonly<Record<string, string>> = {}): Promise<Deployment> {
+  return Deployment.start({ remote, workers: Object.fromEntries(Object.keys(remote).map((domain) => [domain, 1])), environment });
 }
 
 /**

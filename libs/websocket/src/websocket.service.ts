@@ -18,7 +18,6 @@ const REMEMBERED_PUSHES = 20_000;
 @Injectable()
 export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy {
   private renewal: NodeJS.Timeout | undefined;
-  private isRenewed = false;
   /** This process may have missed what others had for its sockets, and hears them again. */
   onGap: () => void = () => undefined;
   /** What took its way from here just now, to all sockets that its user has. */
@@ -37,6 +36,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
       end: (userId, sessionId) => this.endOwn(userId, sessionId),
       onGap: () => this.onGap(),
     });
+    await this.presence.beat(this.distant.processId).catch(() => undefined);
     this.renewal = setInterval(() => void this.renew(), RENEWAL_MS).unref();
   }
 
@@ -131,9 +131,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   private async renew(): Promise<void> {
     try {
       await this.presence.renew([...this.connections.all()]);
-      const wasFound = (await this.presence.beat(this.distant.processId)) || !this.isRenewed;
-      this.isRenewed = true;
-      if (!wasFound) this.onGap();
+      if (!(await this.presence.beat(this.distant.processId))) this.onGap();
     } catch (error) {
       this.log.warn({ err: error }, 'presence not renewed');
     }

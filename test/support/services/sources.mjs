@@ -47,8 +47,9 @@ export async function findSources(services) {
   return sources;
 }
 
-function howToGet({ program, debianPackages }) {
-  return `${program} is missing: install it (on Debian, as root: apt-get install ${debianPackages.join(' ')}), or start a Docker engine.`;
+function howToGet({ program, debianPackages, image }) {
+  const otherwise = image ? ', or start a Docker engine' : '';
+  return `${program} is missing: install it (on Debian, as root: apt-get install ${debianPackages.join(' ')})${otherwise}.`;
 }
 
 /** A failure shows when the programs are looked for again. */

@@ -1,0 +1,69 @@
+import { Redis } from 'ioredis';
+import { dropDatabases, freshEnvironment } from '../support/banyan';
+import { envelope, type Person, register, signIn } from '../support/people';
+import { RedisServer } from '../support/redis-server';
+import { ServerProcess } from '../support/server-process';
+import { SocketClient } from '../support/socket-client';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
+import { until } from '../support/until';
+
+jest.setTimeout(120_000);
+
+/** Two processes that hear each other over Redis; sockets are at the second, which loses it. Nobody reconnects. */
+describe('sockets of a process that does not hear the others for a while', () => {
+  let redis: RedisServer;
+  let proxy: TcpProxy;
+  let environment: Record<string, string>;
+  let near: ServerProcess;
+  let far: ServerProcess;
+  let ada: Person;
+  let bob: Person;
+  let socket: SocketClient;
+
+  beforeEach(async () => {
+    redis = await RedisServer.start();
+    proxy = await startTcpProxy(redis.url);
+    environment = { ...freshEnvironment(), REDIS_URL: redis.url };
+    near = await ServerProcess.start(environment);
+    far = await ServerProcess.start({ ...environment, REDIS_URL: proxy.through(redis.url) });
+    [ada, bob] = [await register(near.url), await register(near.url)];
+    socket = await SocketClient.open(far.url, bob);
+  });
+  afterEach(async () => {
+    await near?.remove();
+    await far?.remove();
+    await proxy?.close();
+    await redis?.stop();
+    await dropDatabases(environment);
+  });
+
+  const got = () => socket.of('relay_message').map(({ data }) => (data as { id: string }).id);
+  const send = async () => (await ada.post('/relay/send', envelope(bob)).expect(200)).body.message_id as string;
+
+  it('get what they missed when it hears again, once; those of sessions that ended meanwhile close', async () => {
+    const phone = await SocketClient.open(far.url, await signIn(near.url, bob));
+    const first = await send();
+    await until(async () => got().includes(first));
+    await proxy.stop();
+    const missed = [await send(), await send(), await send()];
+    await bob.post('/auth/logout', {}).expect(200);
+    await proxy.start();
+    await until(async () => phone.of('relay_message').length === 4 && socket.closedWith === 1008);
+    expect(phone.of('relay_message').map(({ data }) => (data as { id: string }).id)).toEqual([first, ...missed]);
+    expect(phone.closedWith).toBeUndefined();
+    await phone.close();
+  });
+
+  it('get it also when the store forgets who is there', async () => {
+    const console = new Redis(redis.url);
+    const sent: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      await console.flushall();
+      sent.push(await send()); // nobody knows where the socket is
+    }
+    await console.quit();
+    await until(async () => sent.every((id) => got().includes(id)));
+    expect(got()).toHaveLength(sent.length);
+    expect(socket.closedWith).toBeUndefined();
+  });
+});

@@ -28,6 +28,7 @@ beforeAll(async () => {
     PORT: ports[8000]!,
     LEGACY_URL: legacy.url,
     LEGACY_DATABASE_URL: database.url,
+    LEGACY_UPLOADS_DIR: join(legacy.folder, 'uploads'),
     JWT_SECRET_KEY: TEST_SECRET,
     RATE_LIMITS: 'off',
   };

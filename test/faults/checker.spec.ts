@@ -194,6 +194,37 @@ describe('the history checker', () => {
       expect(story.ends({ stays: [one], queued: [one] }).faults).toEqual([['refused', 'one']]);
     });
 
+    describe('in a group', () => {
+      const post = (key: string): Invocation => ({ ask: 'post', user: 'ada', to: 'team', key });
+      const history = (user: string): Invocation => ({ ask: 'history', user, group: 'team' });
+      const [first, second] = [one, two].map((message) => ({ ...message, to: 'team' })) as [Seen, Seen];
+      /** What bob and cyd read in the end. */
+      const read = (bobs: Seen[], cyds: Seen[]) => {
+        const story = new Story().then(post('one'), accepted('id-one')).then(post('two'), unknown).ends({ stays: [], queued: [] });
+        return story.then(history('bob'), messages(...bobs)).then(history('cyd'), messages(...cyds)).faults;
+      };
+
+      it('nothing, where everybody sees what was answered, and the same of the rest', () => {
+        expect(read([first], [first])).toEqual([]);
+        expect(read([first, second], [first, second])).toEqual([]);
+      });
+
+      it.each<[Fault, string, Seen[]]>([
+        ['lost', 'one', []],
+        ['doubled', 'one', [first, { ...first, id: 'id-more' }]],
+        ['invented', 'three', [first, { ...first, id: 'id-three', content: 'three' }]],
+        ['invented', 'one', [{ ...first, from: 'bob' }]],
+        ['invented', 'one', [{ ...first, to: 'others' }]],
+        ['reordered', 'two', [second, first]],
+      ])('a message that is %s', (fault, key, seenByCyd) => {
+        expect(read([first, ...(fault === 'reordered' ? [second] : [])], seenByCyd)).toEqual([[fault, key]]);
+      });
+
+      it('that nobody has looked in the end', () => {
+        expect(new Story().then(post('one'), accepted('id-one')).ends({ stays: [], queued: [] }).faults).toEqual([['unread', 'one']]);
+      });
+    });
+
     it('that nobody has looked in the end', () => {
       expect(sentOnce().then(pending('bob'), messages(one)).faults).toEqual([['unread', 'one']]);
     });

@@ -26,8 +26,9 @@ type StepOf<A extends Invocation['ask']> = Step & { readonly asked: Asked<A> };
 interface Sent {
   readonly key: string;
   readonly from: string;
+  /** A user, who has it in his queue then; or a group. */
   readonly to: string;
-  readonly attempts: StepOf<'send'>[];
+  readonly attempts: StepOf<'send' | 'post'>[];
   /** When the first answer came that shows that it is there: to its sender, or to whoever saw it. */
   knownAt: number;
   /** As that answer calls it. */
@@ -35,7 +36,7 @@ interface Sent {
 }
 
 interface Reading {
-  readonly step: StepOf<'pending' | 'conversation'>;
+  readonly step: StepOf<'pending' | 'conversation' | 'history'>;
   readonly messages: readonly Seen[];
   readonly contents: ReadonlySet<string>;
 }
@@ -83,7 +84,7 @@ type Report = (fault: Fault, key: string, text: string) => void;
 function sendsOf(steps: readonly Step[], readings: readonly Reading[], settledAt: number): Map<string, Sent> {
   const sent = new Map<string, Sent>();
   for (const step of [...steps].sort((a, b) => a.began - b.began)) {
-    if (!isAsked(step, 'send')) continue;
+    if (!isAsked(step, 'send') && !isAsked(step, 'post')) continue;
     const { key, user: from, to } = step.asked;
     const one = sent.get(key) ?? { key, from, to, attempts: [], knownAt: Infinity, id: undefined };
     sent.set(key, one);
@@ -112,7 +113,8 @@ function learn(one: Sent, id: string, at: number): void {
 
 function readingsOf(steps: readonly Step[]): Reading[] {
   return steps.flatMap((step) => {
-    if (step.answer.told !== 'messages' || !(isAsked(step, 'pending') || isAsked(step, 'conversation'))) return [];
+    if (step.answer.told !== 'messages') return [];
+    if (!isAsked(step, 'pending') && !isAsked(step, 'conversation') && !isAsked(step, 'history')) return [];
     const { messages } = step.answer;
     return [{ step, messages, contents: new Set(messages.map(({ content }) => content)) }];
   });
@@ -148,12 +150,18 @@ function checkOrigin({ step, messages }: Reading, sent: ReadonlyMap<string, Sent
     const where = `in the ${asked.ask} of ${asked.user}`;
     if (ids.has(content)) report('doubled', content, `${id} and ${ids.get(content)} ${where}`);
     ids.set(content, id);
-    const isFor = asked.ask === 'pending' ? to === asked.user : [from, to].sort().join() === [asked.user, asked.other].sort().join();
     if (!origin) report('invented', content, `${id} ${where} was never sent`);
-    else if (origin.from !== from || origin.to !== to || !isFor) report('invented', content, `${id} ${where} goes from ${from} to ${to}`);
+    else if (origin.from !== from || origin.to !== to || !isFor(asked, from, to))
+      report('invented', content, `${id} ${where} goes from ${from} to ${to}`);
     else if (origin.attempts[0]!.began > step.ended) report('invented', content, `${id} ${where} before it was sent`);
     else if (origin.id !== undefined && origin.id !== id) report('doubled', content, `known as ${origin.id}, ${id} ${where}`);
   }
+}
+
+function isFor(asked: Reading['step']['asked'], from: string, to: string): boolean {
+  if (asked.ask === 'pending') return to === asked.user;
+  if (asked.ask === 'history') return to === asked.group;
+  return [from, to].sort().join() === [asked.user, asked.other].sort().join();
 }
 
 /** In an answer, each sender's messages stand in the order in which he sent them, as far as one was known before he began the next. */
@@ -194,26 +202,31 @@ function checkRefused(sent: ReadonlyMap<string, Sent>, readings: readonly Readin
   }
 }
 
-/** Once a message is known to be there, both sides see it in the conversation. */
+/** Once a message is known to be there, both sides see it in the conversation, and everybody in the history of the group. */
 function checkConversations(sent: ReadonlyMap<string, Sent>, readings: readonly Reading[], settledAt: number, report: Report): void {
-  const conversations = new Map<string, Reading[]>();
+  const places = new Map<string, Reading[]>();
   for (const reading of readings) {
     const { asked } = reading.step;
-    if (asked.ask !== 'conversation') continue;
-    const side = `${asked.user} ${asked.other}`;
-    conversations.set(side, [...(conversations.get(side) ?? []), reading]);
+    if (asked.ask === 'pending') continue;
+    const place = asked.ask === 'history' ? asked.group : `${asked.user} ${asked.other}`;
+    places.set(place, [...(places.get(place) ?? []), reading]);
   }
-  for (const { key, from, to, knownAt } of sent.values()) {
+  for (const { key, from, to, attempts, knownAt } of sent.values()) {
     if (knownAt === Infinity) continue;
-    for (const side of [`${from} ${to}`, `${to} ${from}`]) {
-      const after = (conversations.get(side) ?? []).filter(({ step }) => step.began > knownAt);
+    for (const place of isPost(attempts) ? [to] : [`${from} ${to}`, `${to} ${from}`]) {
+      const after = (places.get(place) ?? []).filter(({ step }) => step.began > knownAt);
       const missing = after.find(({ contents }) => !contents.has(key));
-      if (missing)
-        report('lost', key, `known at ${knownAt}, not in the conversation that ${missing.step.asked.user} read at ${missing.step.began}`);
-      if (!after.some(({ step }) => step.began > settledAt)) report('unread', key, `nobody read the conversation ${side} in the end`);
+      if (missing) {
+        const { asked, began } = missing.step;
+        report('lost', key, `known at ${knownAt}, not in the ${asked.ask} that ${asked.user} read at ${began}`);
+      }
+      if (!after.some(({ step }) => step.began > settledAt)) report('unread', key, `nobody read ${place} in the end`);
     }
   }
 }
+
+/** Groups have no queues. */
+const isPost = (attempts: Sent['attempts']): boolean => attempts[0]!.asked.ask === 'post';
 
 /** In the end a message waits for its recipient if he has not acknowledged it; who acknowledges twice hears of it once. */
 function checkQueues(
@@ -228,8 +241,8 @@ function checkQueues(
       .filter(({ step }) => step.asked.ask === 'pending' && step.began > settledAt)
       .map((reading) => [reading.step.asked.user, reading]),
   );
-  for (const { key, to, id, knownAt } of sent.values()) {
-    if (id === undefined) continue;
+  for (const { key, to, id, attempts, knownAt } of sent.values()) {
+    if (id === undefined || isPost(attempts)) continue;
     const own = (acknowledgements.get(id) ?? []).filter(({ asked, answer }) => asked.user === to && answer.told !== 'refused');
     const queue = last.get(to);
     if (!queue) report('unread', key, `nobody read the queue of ${to} in the end`);
@@ -252,7 +265,7 @@ function checkLate(
 ): void {
   const queues = readings.filter(({ step }) => step.asked.ask === 'pending');
   for (const { key, to, id, attempts } of sent.values()) {
-    if (id === undefined) continue;
+    if (id === undefined || isPost(attempts)) continue;
     const acceptedAt = Math.min(...attempts.filter(({ answer }) => answer.told === 'accepted').map(({ ended }) => ended));
     const firstAcknowledged = Math.min(...(acknowledgements.get(id) ?? []).map(({ began }) => began));
     const missing = queues.find(

@@ -3,7 +3,15 @@ import type { Answer, History, Invocation, Seen } from './history';
 import { HttpClient, type Outcome } from './http';
 
 /** Twice an operation's `timeoutMs` and 500 ms: what a request's deadline is by contract. */
-const DEADLINE_MS = { send: 4_500, acknowledge: 4_500, pending: 10_500, conversation: 10_500, account: 10_500 } as const;
+const DEADLINE_MS = {
+  send: 4_500,
+  post: 4_500,
+  acknowledge: 4_500,
+  pending: 10_500,
+  conversation: 10_500,
+  history: 10_500,
+  account: 10_500,
+} as const;
 /** So much later a client stops listening. That it never has to is what is tested; how late an answer came is not. */
 const PATIENCE_MS = 5_000;
 
@@ -13,6 +21,12 @@ export interface Account {
   readonly password: string;
   readonly token: string;
 }
+
+/** Messages to groups go over HTTP in new code only: where a monolith serves a user's groups, there is no such route. */
+const NOT_OFFERED = 'post not offered';
+
+/** How a monolith behind the servers is treated: it is not there; it lives; it may die. */
+export type Monolith = 'none' | 'steady' | 'mortal';
 
 /** What was wrong with the form of answers, and how many of each kind there were. */
 export class Tally {
@@ -25,7 +39,7 @@ export class Tally {
 
   /** How many were not answered as asked. */
   get unserved(): number {
-    return [...this.counts].reduce((sum, [what, count]) => (what.endsWith(' 200') ? sum : sum + count), 0);
+    return [...this.counts].reduce((sum, [what, count]) => (what.endsWith(' 200') || what === NOT_OFFERED ? sum : sum + count), 0);
   }
 
   /** How many requests a server had taken and did not answer as asked, whatever it said. Not to be taken is no failure of a request. */
@@ -60,14 +74,14 @@ export class Device {
 
   /**
    * @param urls of servers with the same data; the first is asked until it does not take a request, then the next
-   * @param mayFallAway a monolith behind them may die: what it says then, and what a host says for it, is passed over
+   * @param monolith of one that may die, what it says then, and what a host says for it, is passed over
    */
   constructor(
     private readonly urls: readonly string[],
     private readonly account: Account,
-    private readonly history: History,
+    private readonly record: History,
     private readonly tally: Tally,
-    private readonly mayFallAway: boolean = false,
+    private readonly monolith: Monolith = 'none',
   ) {
     this.token = account.token;
   }
@@ -92,6 +106,16 @@ export class Device {
 
   conversation(other: string): Promise<Answer> {
     return this.ask({ ask: 'conversation', user: this.userId, other }, { method: 'GET', path: `/messages/conversation/${other}` });
+  }
+
+  /** Fewer than a thousand in a group, or the rest of it is not seen. */
+  history(group: string): Promise<Answer> {
+    return this.ask({ ask: 'history', user: this.userId, group }, { method: 'GET', path: `/groups/${group}/messages?limit=1000` });
+  }
+
+  post(to: string, key: string): Promise<Answer> {
+    const body = { encrypted_content: key };
+    return this.ask({ ask: 'post', user: this.userId, to, key }, { method: 'POST', path: `/groups/${to}/messages`, body, key });
   }
 
   /** From then on with the token that it gets. @returns whether it was answered */
@@ -120,12 +144,24 @@ export class Device {
     return [...stored, shown, kept].every((answer) => answer !== undefined);
   }
 
+  /** The same with a switch for a kind of mail. */
+  async switchMail(isOn: boolean): Promise<boolean> {
+    const path = '/notifications/preferences';
+    const kind = 'invitation_accepted';
+    const stored = await this.served({ method: 'PUT', path, body: { kind, is_on: isOn } });
+    const shown = await this.served({ method: 'GET', path });
+    const switches = shown?.['preferences'] as { kind: string; is_on: boolean }[] | undefined;
+    const read = switches?.find((one) => one.kind === kind)?.is_on;
+    if (stored && shown && read !== isOn) this.tally.complaints.push(`switched ${kind} ${isOn}, and reads ${read}`);
+    return stored !== undefined && shown !== undefined;
+  }
+
   close(): void {
     this.http.close();
   }
 
   private ask(asked: Invocation, request: Request): Promise<Answer> {
-    return this.history.record(asked, async () => answerOf(asked, await this.exchange(asked.ask, request)));
+    return this.record.record(asked, async () => answerOf(asked, await this.exchange(asked.ask, request)));
   }
 
   /** What is not part of the history. @returns the body of an answer with status 200 */
@@ -155,10 +191,11 @@ export class Device {
       return;
     }
     const { status, headers, body } = outcome;
+    if (this.monolith !== 'none' && ask === 'post' && (status === 404 || status === 405)) return this.tally.count(NOT_OFFERED);
     this.tally.count(`${ask} ${status}`);
     if (status === 200) return;
-    if (this.mayFallAway && status >= 500 && isOfMonolith(status, body)) return;
-    const isRead = ask === 'pending' || ask === 'conversation';
+    if (this.monolith === 'mortal' && status >= 500 && isOfMonolith(status, body)) return;
+    const isRead = ask === 'pending' || ask === 'conversation' || ask === 'history';
     const complain = (text: string) => this.tally.complaints.push(`${ask}: ${status} ${text} ${JSON.stringify(body)}`);
     if (status !== 503 && (status !== 504 || isRead)) complain('should not happen');
     else if (!headers['retry-after']) complain('without Retry-After');
@@ -178,6 +215,7 @@ function answerOf({ ask }: Invocation, outcome: Outcome): Answer {
   if (status !== 200) return status === 503 || status < 500 ? { told: 'refused' } : { told: 'unknown' };
   switch (ask) {
     case 'send':
+    case 'post':
       return { told: 'accepted', id: (body as { message_id: string }).message_id };
     case 'acknowledge':
       return { told: (body as { status: 'deleted' | 'not_found' }).status };
@@ -185,6 +223,8 @@ function answerOf({ ask }: Invocation, outcome: Outcome): Answer {
       return { told: 'messages', messages: (body as { messages: Row[] }).messages.map(toSeen) };
     case 'conversation':
       return { told: 'messages', messages: (body as Row[]).map(toSeen) };
+    case 'history':
+      return { told: 'messages', messages: toSeenInGroup(body as { group_id: string; messages: GroupRow[] }) };
   }
 }
 
@@ -201,6 +241,37 @@ const toSeen = ({ id, sender_id, recipient_id, encrypted_content }: Row): Seen =
   to: recipient_id,
   content: encrypted_content,
 });
+
+interface GroupRow {
+  readonly id: string;
+  readonly sender_id: string;
+  readonly content: string;
+}
+
+/** Oldest first, as everything else. */
+const toSeenInGroup = ({ group_id, messages }: { group_id: string; messages: readonly GroupRow[] }): Seen[] =>
+  messages.map(({ id, sender_id, content }) => ({ id, from: sender_id, to: group_id, content })).reverse();
+
+/** New groups, made before any fault, of five people each: the owner first. @returns who is in which */
+export async function makeGroups(baseUrl: string, accounts: readonly Account[], count: number): Promise<Map<string, string[]>> {
+  const groups = new Map<string, string[]>();
+  for (let n = 0; n < count; n++) {
+    const [owner, ...others] = [0, 1, 2, 4, 7].map((step) => accounts[(n + step) % accounts.length]!) as [Account, ...Account[]];
+    const ask = async (path: string) => {
+      const response = await fetch(`${baseUrl}/api/v1/groups/${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${owner.token}` },
+      });
+      if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+      return (await response.json()) as { group_id: string };
+    };
+    const { group_id } = await ask('create?name=everybody');
+    const members = new Set(others.map(({ id }) => id).filter((id) => id !== owner.id));
+    for (const id of members) await ask(`add-member/${group_id}?user_id=${id}`);
+    groups.set(group_id, [owner.id, ...members]);
+  }
+  return groups;
+}
 
 /** New accounts, made before any fault. */
 export async function register(baseUrl: string, count: number): Promise<Account[]> {

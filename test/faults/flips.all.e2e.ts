@@ -14,6 +14,8 @@ const MOVES = sizeOf('MOVES', 100, 40);
 const KILLS = sizeOf('KILLS', 10, 3);
 const STOPS = sizeOf('STOPS', 10, 3);
 const USERS = sizeOf('USERS', 50, 10);
+/** Of each domain. */
+const WORKERS = sizeOf('WORKERS', 2, 1);
 /** Steps of the load between one fault and the next. */
 const STEPS = sizeOf('STEPS', 20, 8);
 
@@ -22,8 +24,8 @@ let deployment: Deployment | undefined;
 beforeEach(async () => {
   deployment = await Deployment.start({
     hosts: 2,
-    workers: { auth: 2, user: 2, message: 2, relay: 2, websocket: 2 },
-    remote: { relay: 0.5, message: 0.5 },
+    workers: Object.fromEntries(domainNames.map((domain) => [domain, WORKERS])),
+    remote: { relay: 0.5, message: 0.5, group: 0.5 },
   });
 });
 
@@ -37,6 +39,7 @@ async function underLoad(faults: (load: Load, random: Random) => Promise<void>) 
     otherUrls: [other.url],
     users: USERS,
     conversations: Math.ceil(1.6 * USERS),
+    accounts: true,
     steps: Infinity,
     pauseMs: 1_000,
   });

@@ -1,11 +1,16 @@
-/** What a client asked. A send is known by its key, which is also its content: whoever sees the content knows where it came from. */
+/**
+ * What a client asked. A send is known by its key, which is also its content: whoever sees the content knows where it came from. A `post` is
+ * a send to a group, whose history everybody in it reads.
+ */
 export type Invocation =
   | { readonly ask: 'send'; readonly user: string; readonly to: string; readonly key: string }
   | { readonly ask: 'pending'; readonly user: string }
   | { readonly ask: 'acknowledge'; readonly user: string; readonly id: string }
-  | { readonly ask: 'conversation'; readonly user: string; readonly other: string };
+  | { readonly ask: 'conversation'; readonly user: string; readonly other: string }
+  | { readonly ask: 'post'; readonly user: string; readonly to: string; readonly key: string }
+  | { readonly ask: 'history'; readonly user: string; readonly group: string };
 
-/** A message as somebody saw it. `content` is the key of its send. */
+/** A message as somebody saw it, `to` a user or a group. `content` is the key of its send. */
 export interface Seen {
   readonly id: string;
   readonly from: string;

@@ -1,14 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { check, type Violation } from './checker';
-import { type Account, Device, register, Tally } from './client';
+import { type Account, Device, makeGroups, type Monolith, register, Tally } from './client';
 import { type Answer, History } from './history';
 import { Random } from './random';
-
-/**
- * `steady`: as it does not know keys of idempotency, a send that it may have executed is not repeated. Users also sign in again and
- * replace their keys now and then, and whoever wrote something reads it back at once. `mortal`: likewise, and it may die.
- */
-type MonolithLoad = 'none' | 'steady' | 'mortal';
 
 export interface LoadOptions {
   readonly baseUrl: string;
@@ -21,8 +15,15 @@ export interface LoadOptions {
   readonly steps?: number;
   /** After each step of a device, on average; none by default. */
   readonly pauseMs?: number;
-  /** A monolith serves a part of the users. */
-  readonly monolith?: MonolithLoad;
+  /** In which some of the users write to each other as well; one for every five users by default. */
+  readonly groups?: number;
+  /** Users also sign in again, replace their keys and switch mails now and then. */
+  readonly accounts?: boolean;
+  /**
+   * A monolith serves a part of the users. As it does not know keys of idempotency, a send that it may have executed is not repeated, and
+   * whoever wrote something reads it back at once.
+   */
+  readonly monolith?: Monolith;
   /** Repeats what clients do, though not when the server answers. From the environment, FAULTS_SEED, or chance. */
   readonly seed?: number;
 }
@@ -49,6 +50,7 @@ export class Load {
 
   private constructor(
     private readonly accounts: readonly Account[],
+    private readonly groups: ReadonlyMap<string, readonly string[]>,
     private readonly options: Required<Omit<LoadOptions, 'seed'>> & { readonly seed: number },
   ) {
     this.seed = options.seed;
@@ -68,10 +70,14 @@ export class Load {
     conversations = 80,
     steps = 12,
     pauseMs = 0,
+    groups = Math.ceil(users / 5),
+    accounts = false,
     monolith = 'none',
     seed = chosenSeed(),
   }: LoadOptions): Promise<Load> {
-    return new Load(await register(baseUrl, users), { baseUrl, otherUrls, users, conversations, steps, pauseMs, monolith, seed });
+    const people = await register(baseUrl, users);
+    const options = { baseUrl, otherUrls, users, conversations, steps, pauseMs, groups, accounts, monolith, seed };
+    return new Load(people, await makeGroups(baseUrl, people, groups), options);
   }
 
   start(): void {
@@ -118,6 +124,7 @@ export class Load {
       const device = this.device(account);
       await this.insist(() => device.pending());
       for (const other of this.partners.get(account.id) ?? []) await this.insist(() => device.conversation(other));
+      for (const group of this.groupsOf(account.id)) await this.insist(() => device.history(group));
     }
     for (const device of this.devices) device.close();
     const { steps, settledAt } = this.history;
@@ -130,26 +137,46 @@ export class Load {
   }
 
   private async write(device: Device, random: Random): Promise<void> {
-    for (let n = 0; n < this.options.steps && !this.isStopped; n++) {
-      const to = random.of(this.partners.get(device.userId) ?? []);
+    const { steps, accounts, monolith } = this.options;
+    const groups = this.groupsOf(device.userId);
+    for (let n = 0; n < steps && !this.isStopped; n++) {
       const key = `${device.userId}-${n}`;
-      if (this.options.monolith !== 'none') await this.writeAndReadBack(device, random, to, key);
-      else if (random.chance(0.2)) await device.send(to, key);
-      else await this.insist(() => device.send(to, key));
+      if (accounts) await this.keepAccount(device, random, key);
+      if (groups.length > 0 && random.chance(0.3)) await this.post(device, random, random.of(groups), key);
+      else if (monolith !== 'none') await this.writeAndReadBack(device, random.of(this.partners.get(device.userId) ?? []), key);
+      else await this.send(device, random, random.of(this.partners.get(device.userId) ?? []), key);
       await this.step(random);
     }
   }
 
-  private async writeAndReadBack(device: Device, random: Random, to: string, key: string): Promise<void> {
-    if (random.chance(0.1)) await device.signIn();
-    if (random.chance(0.1)) await device.replaceKeys(key);
+  /** Some are given up after the first failure. */
+  private async send(device: Device, random: Random, to: string, key: string): Promise<void> {
+    if (random.chance(0.2)) await device.send(to, key);
+    else await this.insist(() => device.send(to, key));
+  }
+
+  private async post(device: Device, random: Random, group: string, key: string): Promise<void> {
+    if (random.chance(0.2) || this.options.monolith !== 'none') await device.post(group, key);
+    else await this.insist(() => device.post(group, key));
+    if (random.chance(0.5)) await this.insist(() => device.history(group));
+  }
+
+  private async writeAndReadBack(device: Device, to: string, key: string): Promise<void> {
     const answer = await this.insist(() => device.send(to, key), ['refused']);
     if (answer.told === 'accepted') await this.insist(() => device.conversation(to));
   }
 
+  private async keepAccount(device: Device, random: Random, text: string): Promise<void> {
+    if (random.chance(0.1)) await device.signIn();
+    if (random.chance(0.1)) await device.replaceKeys(text);
+    if (random.chance(0.1)) await device.switchMail(random.chance(0.5));
+  }
+
   private async read(device: Device, random: Random): Promise<void> {
     for (let n = 0; n < this.options.steps && !this.isStopped; n++) {
-      if (random.chance(0.6)) await this.fetch(device, random);
+      const groups = this.groupsOf(device.userId);
+      if (groups.length > 0 && random.chance(0.2)) await this.insist(() => device.history(random.of(groups)));
+      else if (random.chance(0.6)) await this.fetch(device, random);
       else await this.insist(() => device.conversation(random.of(this.partners.get(device.userId) ?? [])));
       await this.step(random);
     }
@@ -178,9 +205,13 @@ export class Load {
     const { baseUrl, otherUrls, monolith } = this.options;
     const urls = [baseUrl, ...otherUrls];
     const first = this.devices.length % urls.length;
-    const device = new Device([...urls.slice(first), ...urls.slice(0, first)], account, this.history, this.tally, monolith === 'mortal');
+    const device = new Device([...urls.slice(first), ...urls.slice(0, first)], account, this.history, this.tally, monolith);
     this.devices.push(device);
     return device;
+  }
+
+  private groupsOf(userId: string): string[] {
+    return [...this.groups].flatMap(([group, members]) => (members.includes(userId) ? [group] : []));
   }
 
   private pair(one: string, other: string): void {

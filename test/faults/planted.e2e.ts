@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
-import { type Actor, type CallContext, type Input, type Operation, Unavailable } from '@banyan/platform/contract';
+import type { history, send } from '@banyan/group/contract';
+import { type Actor, type CallContext, type Input, type Operation, type Output, Unavailable } from '@banyan/platform/contract';
 import type { Carrier } from '@banyan/platform/dispatch/carrier';
 import type { acknowledge } from '@banyan/relay/contract';
 import { startTestServer } from '../support/banyan';
@@ -37,7 +38,7 @@ class Saboteur implements Carrier {
 async function loadWith(operation: string, bug: Bug): Promise<{ load: Load; violations: Violation[] }> {
   const server = await startTestServer({ wrapCarrier: (carrier) => new Saboteur(carrier, operation, bug) });
   try {
-    const load = await Load.prepare({ baseUrl: server.url, users: 10, conversations: 12, steps: 10 });
+    const load = await Load.prepare({ baseUrl: server.url, users: 10, conversations: 12, groups: 4, accounts: true, steps: 12 });
     load.start();
     return { load, violations: await load.finish(async () => undefined) }; // nothing has failed, so nothing is made good later
   } finally {
@@ -78,6 +79,45 @@ describe('the history checker, on a real server with a planted bug, reports that
     });
     expect(planted.length).toBeGreaterThan(5);
     expect([load.toString(), told(violations)]).toEqual([load.toString(), all('doubled', planted)]);
+  });
+
+  it('a message to a group that is answered and not stored', async () => {
+    const planted: string[] = [];
+    const { load, violations } = await loadWith('group.send', async (_call, input) => {
+      const { group_id, encrypted_content } = input as Input<typeof send>;
+      const message_id = uuidv7();
+      planted.push(message_id);
+      const created_at = forgotten([]).created_at;
+      return { message_id, group_id, sender_id: message_id, encrypted_content, encrypted_session_keys: {}, created_at };
+    });
+    const lost = acceptedKeys(load, (id) => planted.includes(id));
+    expect(lost.length).toBeGreaterThan(0);
+    expect([load.toString(), told(violations)]).toEqual([load.toString(), all('lost', lost)]);
+  });
+
+  it('a message to a group that is stored once more when it is tried again', async () => {
+    const planted: string[] = [];
+    const { load, violations } = await loadWith('group.send', async (call, _input, context) => {
+      await call({ ...context, key: `${context.key}/forgotten` });
+      const answer = await call();
+      planted.push(keyOf(context));
+      return answer;
+    });
+    expect(planted.length).toBeGreaterThan(0);
+    expect([load.toString(), told(violations)]).toEqual([load.toString(), all('doubled', planted)]);
+  });
+
+  it('a message to a group that a member does not get to see', async () => {
+    const hidden: string[] = [];
+    const { load, violations } = await loadWith('group.history', async (call) => {
+      const answer = (await call()) as Output<typeof history>;
+      hidden.push(...answer.messages.slice(-1).map(({ content }) => content));
+      return { ...answer, messages: answer.messages.slice(0, -1) };
+    });
+    // What was hidden while it was being written, nobody can miss.
+    expect(violations.length).toBeGreaterThan(0);
+    const others = told(violations).filter((line) => !all('lost', hidden).includes(line));
+    expect([load.toString(), others]).toEqual([load.toString(), []]);
   });
 
   it('a message that is delivered after its acknowledgement', async () => {
@@ -166,7 +206,7 @@ describe('the history checker, on a host and a worker with a planted bug', () =>
 /** The keys of the sends that were accepted as a message whose id is one of these. */
 function acceptedKeys({ history }: Load, isOne: (id: string) => boolean = () => true): string[] {
   return history.steps.flatMap(({ asked, answer }) =>
-    asked.ask === 'send' && answer.told === 'accepted' && isOne(answer.id) ? [asked.key] : [],
+    (asked.ask === 'send' || asked.ask === 'post') && answer.told === 'accepted' && isOne(answer.id) ? [asked.key] : [],
   );
 }
 

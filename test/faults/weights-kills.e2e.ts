@@ -18,7 +18,7 @@ const ROUNDS = sizeOf('ROUNDS', 6, 2);
 const STEPS = sizeOf('STEPS', 200, 25);
 const PAUSE_MS = sizeOf('PAUSE_MS', 1_000, 150);
 
-const DOMAINS = ['relay', 'auth', 'user', 'message'] as const satisfies readonly DomainName[];
+const DOMAINS = ['relay', 'auth', 'user', 'message', 'group', 'media'] as const satisfies readonly DomainName[];
 
 let servers: Servers | undefined;
 let deployment: Deployment | undefined;
@@ -57,6 +57,7 @@ describe('while weights move, under load', () => {
       otherUrls: [other.url],
       users: USERS,
       conversations: Math.ceil(1.6 * USERS),
+      accounts: true,
       steps: Infinity,
       pauseMs: PAUSE_MS,
       monolith: 'mortal',

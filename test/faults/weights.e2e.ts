@@ -19,7 +19,7 @@ const PAUSE_MS = sizeOf('PAUSE_MS', 1_000, 200);
 
 /** What new code does of it, one after the other; the rest is legacy's. */
 const WAY = [0.1, 0.25, 0.5, 1, 0];
-const DOMAINS = ['relay', 'auth', 'user', 'message'] as const;
+const DOMAINS = ['relay', 'auth', 'user', 'message', 'group', 'media'] as const;
 const ALONE = DOMAINS.map((domain) => [domain]);
 /** Which domains are moved together, one after the other. */
 const TOURS: Readonly<Record<Variant, readonly (readonly DomainName[])[]>> = isFull
@@ -64,6 +64,7 @@ async function playWay(tours: readonly (readonly DomainName[])[], remote = 0): P
     otherUrls,
     users: USERS,
     conversations: Math.ceil(1.6 * USERS),
+    accounts: true,
     steps: Infinity,
     pauseMs: PAUSE_MS,
     monolith: 'steady',

@@ -42,6 +42,7 @@ afterEach(async () => {
 
 /** What somebody would send who has `values` for some fields, already as text: JSON for a body, encoded for a URL. */
 function requestOf({ operation, binding, path }: Route, values: Readonly<Record<string, string>>, omitted?: string): RawRequest {
+  if (binding.upload) return uploadOf(path, binding.upload.file);
   const inPath = pathParameters(binding.path);
   const valid = validInput(operation, ids);
   const names = [...new Set([...Object.keys(valid), ...Object.keys(values)])].filter((name) => name !== omitted);
@@ -57,6 +58,15 @@ function requestOf({ operation, binding, path }: Route, values: Readonly<Record<
   const body = `{${others.map((name) => `${JSON.stringify(name)}:${values[name] ?? JSON.stringify(valid[name])}`).join()}}`;
   return { method: binding.method, path: target, headers: { ...headers, 'content-type': 'application/json' }, body };
 }
+
+function uploadOf(path: string, part: string): RawRequest {
+  const file = `Content-Disposition: form-data; name="${part}"; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\nhello\r\n`;
+  const headers = { authorization: `Bearer ${ada.token}`, 'content-type': 'multipart/form-data; boundary=fff' };
+  return { method: 'POST', path, headers, body: `--fff\r\n${file}--fff--\r\n` };
+}
+
+/** What a client says in words; a file is none. */
+const wordsOf = ({ operation, binding }: Route): string[] => (binding.upload ? [] : fieldsOf(operation));
 
 /** Sends them, a few at a time. @returns what was wrong with which answer */
 async function offences(route: Route, requests: readonly (readonly [label: string, RawRequest])[]): Promise<string[]> {
@@ -92,7 +102,7 @@ describe.each(routes)('%s', (_name, route) => {
   });
 
   it('each field with each value', async () => {
-    const requests = fieldsOf(operation).flatMap((field) =>
+    const requests = wordsOf(route).flatMap((field) =>
       Object.entries(isInUrl(field) ? urlValues : jsonValues).map(
         ([label, value]) => [`${field}, ${label}`, requestOf(route, { [field]: value })] as const,
       ),
@@ -101,7 +111,7 @@ describe.each(routes)('%s', (_name, route) => {
   });
 
   it('each field missing, and fields that nobody knows', async () => {
-    const missing = fieldsOf(operation)
+    const missing = wordsOf(route)
       .filter((field) => !inPath.includes(field))
       .map((field) => [`without ${field}`, requestOf(route, {}, field)] as const);
     const unknown = ['__proto__', 'constructor', 'hasOwnProperty', 'toString', 'a[b]', 'a.b', ' '].map(
@@ -163,7 +173,7 @@ describe.each(routes)('%s', (_name, route) => {
     const { method, path, headers, body } = requestOf(route, {});
     const joint = path.includes('?') ? '&' : '?';
     const paths = [
-      ...fieldsOf(operation).map((field) => `${path}${joint}${field}=1&${field}=2&${field}[]=3&${field}[a]=4`),
+      ...wordsOf(route).map((field) => `${path}${joint}${field}=1&${field}=2&${field}[]=3&${field}[a]=4`),
       `${path}${joint}%`,
       `${path}${joint}a=%ff&%00=%00&=&&`,
       `${path}${joint}__proto__[polluted]=1&__proto__=1&constructor.prototype.polluted=1`,

@@ -140,7 +140,7 @@ describe('banyan', () => {
       return answer.code === 0 && answer; // unless this process has just been held up, and seems silent
     });
     expect(said.err).toBe('');
-    expect(said.out).toMatch(/^host +live .*auth, user, message, group, relay, notification, websocket\n\nAll is well\.$/m);
+    expect(said.out).toMatch(/^host +live .*auth, user, message, group, media, relay, notification, websocket\n\nAll is well\.$/m);
     const { processes, mismatches, attention } = JSON.parse((await run('status', '--json')).out) as Record<
       string,
       { url?: string; state?: string }[]

@@ -7,6 +7,8 @@ import { text } from 'node:stream/consumers';
 interface Expectation {
   /** Judge by what legacy does, not by what a safe server does. */
   readonly legacy?: boolean;
+  /** Some users are at legacy and some at new code: right is what either does. */
+  readonly either?: boolean;
   /** Shell commands by name; a case whose hook is missing is skipped. */
   readonly hooks?: Readonly<Record<string, string>>;
 }
@@ -15,7 +17,7 @@ interface Expectation {
 export async function playCases(
   url: string,
   cases: readonly { name: string }[],
-  { legacy = false, hooks = {} }: Expectation = {},
+  { legacy = false, either = false, hooks = {} }: Expectation = {},
 ): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-cases-'));
   try {
@@ -23,6 +25,7 @@ export async function playCases(
     await writeFile(file, JSON.stringify(cases));
     const options = [
       ...(legacy ? ['--legacy'] : []),
+      ...(either ? ['--either'] : []),
       ...Object.entries(hooks).flatMap(([name, command]) => ['--hook', `${name}=${command}`]),
     ];
     const runner = spawn(process.execPath, [join(__dirname, 'run-cases.mjs'), url, file, '--verbose', ...options], {

@@ -51,6 +51,7 @@ const served: readonly Section[] = [
   'groups',
   'media',
   'sockets',
+  'socketsWithGroups',
 ];
 
 function sectionOf(recorded: Case): Section | undefined {

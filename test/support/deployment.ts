@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { domainNames, type DomainName } from '@banyan/domains';
+import { join } from 'node:path';
+import { type DomainEntry, domainNames, type DomainName, domains } from '@banyan/domains';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import type { Variant } from '@banyan/migration/prepare/kinds';
 import { probeLegacy } from '@banyan/migration/proxy/legacy-probe';
@@ -36,6 +37,8 @@ interface LegacyPlan {
   readonly variant: Variant;
   /** Of a superuser, on a PostgreSQL of the test's own, which it may kill; else the one that all tests share. */
   readonly postgres?: string;
+  /** Whether the hosts reach its folder of uploads. They do, unless it is said. */
+  readonly sharesUploads?: boolean;
 }
 
 /** Parts of a domain's work, 0 to 1; what they leave is done by the hosts. */
@@ -77,7 +80,7 @@ export class Deployment {
         LOG_LEVEL: 'warn',
         ...freshBucket(),
         ...(isAlone ? {} : { AMQP_URL: amqpUrl ?? broker!.url, CARRIER_KEY: randomBytes(32).toString('hex') }),
-        ...(system ? { LEGACY_URL: system.process.url, LEGACY_DATABASE_URL: system.database.url } : { ROUTES: routes.join(' ') }),
+        ...(system ? settingsFor(system, legacy!) : { ROUTES: routes.join(' ') }),
         ...environment,
       },
       broker,
@@ -120,9 +123,10 @@ export class Deployment {
     });
   }
 
-  /** Where a database of it is, as the superuser; that of the legacy system if there is one. */
+  /** Where a database of it is, as the superuser; that of the legacy system if there is one, and the monolith has such data. */
   databaseUrl(name: DatabaseName): string {
-    return this.system?.database.url ?? this.environment[settingOf(name)]!;
+    const isShared = (Object.values(domains) as DomainEntry[]).some(({ database, tableSet }) => database === name && tableSet !== undefined);
+    return (isShared && this.system?.database.url) || this.environment[settingOf(name)]!;
   }
 
   /** How often each place (local, remote, host) was asked for operations of a domain by the hosts that run. */
@@ -187,6 +191,12 @@ async function startLegacy({ variant, postgres }: LegacyPlan): Promise<LegacySys
   const database = await makePrepared(variant, postgres);
   return { database, process: await LegacyProcess.start({ databaseUrl: database.url, secret: TEST_SECRET }) };
 }
+
+const settingsFor = ({ process, database }: LegacySystem, { sharesUploads = true }: LegacyPlan) => ({
+  LEGACY_URL: process.url,
+  LEGACY_DATABASE_URL: database.url,
+  ...(sharesUploads ? { LEGACY_UPLOADS_DIR: join(process.folder, 'uploads') } : {}),
+});
 
 const percent = (part = 0): number => Math.round(part * 100);
 

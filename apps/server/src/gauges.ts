@@ -1,3 +1,4 @@
+import type { LegacySockets } from '@banyan/migration/sockets/legacy-sockets';
 import type { NotificationService } from '@banyan/notification/notification.service';
 import type { AdoptedQueue } from '@banyan/relay/adopted-queue';
 import type { Metrics, Sample } from '@banyan/platform/telemetry/metrics';
@@ -14,6 +15,13 @@ export function publishAdoption(metrics: Metrics, queue: AdoptedQueue | undefine
     [],
     () => [{ labels: {}, value: queue.missed }],
   );
+}
+
+/** Of a process whose clients' sockets lead to a monolith as well. */
+export function publishUpstreams(metrics: Metrics, sockets: LegacySockets): void {
+  metrics.gauge('banyan_legacy_sockets', 'Open sockets at the monolith, each for one of a client here.', [], () => [
+    { labels: {}, value: sockets.count },
+  ]);
 }
 
 /** Of a process that serves notification. */

@@ -20,10 +20,11 @@ import type { Callers } from '@banyan/platform/edge/callers';
 import type { Credentials } from '@banyan/platform/edge/credentials';
 import type { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import type { Logger } from '@banyan/platform/telemetry/log';
-import { SocketPassages } from '@banyan/migration/proxy/socket-passages';
-import { WebsocketService } from '@banyan/websocket/websocket.service';
-import type { INestApplicationContext } from '@nestjs/common';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Dialer } from '@banyan/migration/sockets/dialer';
+import { Entrance } from '@banyan/migration/sockets/entrance';
+import type { LegacySocketsParts } from '@banyan/migration/sockets/legacy-sockets';
+import { StoredMessages } from '@banyan/migration/sockets/stored-messages';
+import type { Beyond } from '@banyan/platform/edge/sockets';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 
 /** What a process with an edge has with the monolith. */
@@ -31,10 +32,8 @@ export interface Legacy {
   readonly home: LegacyHome;
   /** Whether it is there and takes our tokens. */
   readonly probe: () => Promise<Finding>;
-  /** Takes sockets, too. */
-  start(app: NestFastifyApplication): void;
-  /** Sockets end, and come again at another host. */
-  drain(): void;
+  /** Lets in the users whose sockets are the monolith's. */
+  readonly entrance: Beyond;
   close(): void;
 }
 
@@ -66,12 +65,9 @@ export function openLegacy({
   metrics,
   log,
 }: LegacyParts): Legacy | undefined {
-  const { LEGACY_URL, CORS_ORIGINS, SERVE, SOCKET_LIMITS } = settings;
+  const { LEGACY_URL, CORS_ORIGINS, SERVE } = settings;
   if (LEGACY_URL === undefined || !SERVE.edge) return undefined;
   const proxy = new LegacyProxy(LEGACY_URL);
-  let app: INestApplicationContext | undefined;
-  const passages = new SocketPassages(() => app!.get(WebsocketService, { strict: false }), SOCKET_LIMITS, log);
-  metrics.gauge('banyan_legacy_sockets', 'Sockets of clients that end in the monolith.', [], () => [{ labels: {}, value: passages.count }]);
   const saved = new SavedStore(host);
   const savedTotal = metrics.counter(
     'banyan_saved_acknowledgements_total',
@@ -80,11 +76,7 @@ export function openLegacy({
   );
   const acknowledgements = new Acknowledgements({
     isShared: () => dataHomes.of(domains.message.tableSet) === 'legacy',
-    exists: async (messageId) => {
-      const call = { actor: { kind: 'system', name: 'acknowledgements' }, key: messageId } as const;
-      const answer = (await dispatcher.callFromEdge(exists, { message_id: messageId }, call)) as Output<typeof exists>;
-      return answer.exists;
-    },
+    exists: (messageId) => isThere(dispatcher, messageId),
     adopt: async (message) => {
       const call = { actor: { kind: 'system', name: 'acknowledgements' }, key: message.message_id } as const;
       const answer = (await dispatcher.callFromEdge(adopt, message, call)) as Output<typeof adopt>;
@@ -98,24 +90,40 @@ export function openLegacy({
   });
   const hasOwnPart = () => dataHomes.of(domains.message.tableSet) !== 'none';
   const revisions = new Revisions({ acknowledgements, union: new RelayUnion(dispatcher), hasOwnPart, verifier });
+  const refuse = refusing(callers, () => dataHomes.of(domains.auth.tableSet) !== 'none');
   return {
     home: new LegacyHome({
       proxy,
-      passages,
       revisions,
       files: new FilePlaces(dispatcher, () => dataHomes.of(domains.media.tableSet) !== 'none'),
       routes: routes.routes,
       verifier,
       credentials,
-      refuse: refusing(callers, () => dataHomes.of(domains.auth.tableSet) !== 'none'),
+      refuse,
       metrics,
       origins: CORS_ORIGINS,
     }),
     probe: () => probeLegacy(LEGACY_URL, secret),
-    start: (started) => {
-      app = started;
-    },
-    drain: () => passages.end(),
+    entrance: new Entrance(new Dialer(LEGACY_URL), refuse),
     close: () => proxy.close(),
   };
+}
+
+type SocketParts = Pick<LegacyParts, 'settings' | 'routes' | 'dataHomes' | 'dispatcher' | 'log'>;
+
+/** What the sockets of clients have with the monolith, in every process where they end. Undefined without LEGACY_URL. */
+export function legacySockets({ settings, routes, dataHomes, dispatcher, log }: SocketParts): LegacySocketsParts | undefined {
+  const { LEGACY_URL, SERVE } = settings;
+  if (LEGACY_URL === undefined || !(SERVE.edge || SERVE.domains.includes('websocket'))) return undefined;
+  const stored = new StoredMessages({
+    isShared: () => dataHomes.of(domains.message.tableSet) === 'legacy',
+    exists: (messageId) => isThere(dispatcher, messageId),
+    log,
+  });
+  return { routes: routes.routes, dialer: new Dialer(LEGACY_URL), stored };
+}
+
+async function isThere(dispatcher: Dispatcher, messageId: string): Promise<boolean> {
+  const call = { actor: { kind: 'system', name: 'acknowledgements' }, key: messageId } as const;
+  return ((await dispatcher.callFromEdge(exists, { message_id: messageId }, call)) as Output<typeof exists>).exists;
 }

@@ -3,6 +3,8 @@ import { DataHomes } from '@banyan/migration/homes/data-homes';
 import { adminContract } from '@banyan/migration/routes/contract';
 import { RouteService } from '@banyan/migration/routes/route.service';
 import { RoutesModule } from '@banyan/migration/routes/routes.module';
+import { LegacySockets } from '@banyan/migration/sockets/legacy-sockets';
+import { LegacySocketsModule } from '@banyan/migration/sockets/legacy-sockets.module';
 import { jwtSecret } from '@banyan/platform/config/jwt-secret';
 import { StartupError } from '@banyan/platform/config/startup-error';
 import type { Settings } from '@banyan/platform/config/table';
@@ -27,6 +29,7 @@ import { openObjects, prepareObjects } from '@banyan/platform/objects/open-objec
 import type { ObjectStore } from '@banyan/platform/objects/object-store';
 import { SocketAdapter } from '@banyan/platform/edge/socket-adapter';
 import { SocketPipe } from '@banyan/platform/edge/socket-pipe';
+import { SocketPlaces } from '@banyan/platform/edge/socket-places';
 import { mountSockets } from '@banyan/platform/edge/sockets';
 import { acceptUpgrades } from '@banyan/platform/edge/upgrades';
 import type { InstanceRegistry } from '@banyan/platform/host/instance-registry';
@@ -44,7 +47,6 @@ import { NestLogger } from '@banyan/platform/telemetry/nest-logger';
 import { AdoptedQueue } from '@banyan/relay/adopted-queue';
 import { websocketContract } from '@banyan/websocket/contract';
 import { OwnSockets } from '@banyan/websocket/own-sockets';
-import { SocketsModule } from '@banyan/websocket/sockets.module';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -54,9 +56,9 @@ import { CallerChanges } from './caller-changes';
 import { openCallers, publishedKeys } from './callers';
 import { contracts, domainTable, edgeContracts } from './domains';
 import { startEvents } from './events';
-import { publishAdoption, publishGauges, publishMail } from './gauges';
+import { publishAdoption, publishGauges, publishMail, publishUpstreams } from './gauges';
 import { Maintenance } from './maintenance';
-import { openLegacy } from './legacy';
+import { legacySockets, openLegacy } from './legacy';
 import { mountJwks } from './jwks';
 import { joinOthers } from './membership';
 import { openRabbit } from './rabbit';
@@ -126,6 +128,7 @@ export async function startServer(
       metrics,
       log,
     });
+    const upstreams = legacySockets({ settings, routes: others.routes, dataHomes: others.dataHomes, dispatcher, log });
     const sockets = new SocketAdapter();
     const app = await createApp(settings, log, { frontend, elsewhere: legacy?.home, sockets }, [
       PlatformModule.with({
@@ -141,13 +144,12 @@ export async function startServer(
       }),
       ...served.map(({ module }) => module),
       { module: CallerChanges, providers: [CallerChanges] },
-      ...(legacy ? [SocketsModule] : []),
+      ...(upstreams ? [LegacySocketsModule.with(upstreams)] : []),
       ...(settings.SERVE.edge
         ? [RoutesModule.with(new RouteService(storage.host, settings.ROUTES, reachOf(settings), { homes, probe: legacy?.probe }))]
         : []),
     ]);
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-    legacy?.start(app);
     acceptUpgrades(fastify);
     let isDraining = false;
     const checks = () =>
@@ -158,16 +160,19 @@ export async function startServer(
     if (settings.SERVE.domains.includes('relay'))
       publishAdoption(metrics, app.get<AdoptedQueue | undefined>(AdoptedQueue, { strict: false }));
     const pipe = new SocketPipe();
-    const servesSockets = settings.SERVE.domains.includes('websocket');
+    const servesSockets = upstreams !== undefined || settings.SERVE.domains.includes('websocket');
+    if (upstreams) publishUpstreams(metrics, app.get(LegacySockets, { strict: false }));
     if (settings.SERVE.edge || servesSockets) {
       mountSockets(fastify, {
         callers,
         adapter: sockets,
         pipe,
+        places: settings.SERVE.edge ? new SocketPlaces(settings.SOCKET_LIMITS) : undefined,
         origins: settings.SERVE.edge ? [settings.PUBLIC_URL, ...settings.CORS_ORIGINS] : undefined,
         home: (userId) => (settings.SERVE.edge ? others.routes.routes.home('websocket', userId) : 'local'),
         workers: () => socketWorkers(others.instances, sockets.isServing),
         elsewhere: legacy?.home,
+        beyond: legacy?.entrance,
         isDraining: () => isDraining,
       });
     }
@@ -196,7 +201,6 @@ export async function startServer(
         pipe.end();
         if (servesSockets) await app.get(OwnSockets, { strict: false }).drain();
         await rabbit?.drain();
-        legacy?.drain();
         await closeListener(app);
         legacy?.close();
         await events.stop();

@@ -6,6 +6,7 @@ import { groupContract } from './contract';
 import { MemberStore } from './member.store';
 
 const MEMBERS = 10_000;
+const MESSAGES = 100_000;
 
 describe.each(dataHomes)('a group of ten thousand in $name', ({ open }) => {
   let home: DataHome;
@@ -57,6 +58,31 @@ describe.each(dataHomes)('a group of ten thousand in $name', ({ open }) => {
     expect(rows).toHaveLength(3);
     const [behind] = await new MemberStore(database).list(group_id!, { limit: 1, after: rows[2]!.user_id });
     expect(behind!.user_id > rows[2]!.user_id).toBe(true);
+  });
+
+  it('turns the pages of a history of a hundred thousand messages, each message once', async () => {
+    const table = home.isLegacy ? 'public.group_messages' : 'banyan_group.group_messages';
+    const bytes = (text: string) => (home.isLegacy ? `convert_to(${text}, 'UTF8')` : text);
+    // Many at one instant, so that the id has to decide.
+    await home.admin(
+      `INSERT INTO ${table} (id, group_id, sender_id, encrypted_content, encrypted_session_key, created_at)
+       SELECT gen_random_uuid(), $1, $2, ${bytes(`n::text`)}, ${bytes(`'{}'`)}, timestamp '2026-01-01' + n / 7 * interval '1 second'
+       FROM generate_series(1, ${MESSAGES}) AS n`,
+      [group_id, owner],
+    );
+    const seen = new Set<string>();
+    let before: { id: string; created_at: string } | undefined;
+    let isInOrder = true;
+    for (let isLast = false; !isLast;) {
+      const { messages } = await house.as(last!, groupContract).history({ group_id: group_id!, limit: 1_000, before: before?.id });
+      for (const { id, content, created_at } of messages) {
+        seen.add(content);
+        isInOrder &&= !before || before.created_at > created_at || (before.created_at === created_at && before.id > id);
+        before = { id, created_at };
+      }
+      isLast = messages.length < 1_000;
+    }
+    expect([seen.size, isInOrder]).toEqual([MESSAGES, true]);
   });
 
   it('takes nobody more, and announces its end to all', async () => {

@@ -18,13 +18,15 @@ sharp.concurrency(1);
 const turns = new Turns(AT_ONCE);
 
 /**
- * How many pixels the header of an image claims, all pages of it on one another.
+ * How many pixels the header of an image claims. Read by hand where they have a place of their own: of what a reader here cannot make
+ * anything, a browser may still make an image.
  *
  * @param head the beginning of the file
  * @returns undefined if that cannot be told
  */
 export async function pixelsOf(head: Buffer): Promise<number | undefined> {
-  if (head.toString('latin1', 0, 2) === 'BM') return pixelsOfBitmap(head);
+  const place = places.find(({ starts, least }) => head.length >= least && starts.test(head.toString('latin1', 0, 16)));
+  if (place) return place.pixels(head);
   try {
     const { width, height } = await turns.take(() => sharp(head, { failOn: 'none', limitInputPixels: false }).metadata());
     return width && height ? width * height : undefined;
@@ -33,13 +35,31 @@ export async function pixelsOf(head: Buffer): Promise<number | undefined> {
   }
 }
 
-/** sharp reads no bitmaps, browsers do. */
-function pixelsOfBitmap(head: Buffer): number | undefined {
-  if (head.length < 26) return undefined;
-  const isOld = head.readUInt32LE(14) === 12; // OS/2's header has two bytes for each side
-  const [width, height] = isOld ? [head.readUInt16LE(18), head.readUInt16LE(20)] : [head.readInt32LE(18), head.readInt32LE(22)];
-  return Math.abs(width * height);
+interface Place {
+  readonly starts: RegExp;
+  readonly least: number;
+  pixels(head: Buffer): number;
 }
+
+const places: readonly Place[] = [
+  { starts: /^\x89PNG/, least: 24, pixels: (head) => head.readUInt32BE(16) * head.readUInt32BE(20) },
+  { starts: /^GIF8/, least: 10, pixels: (head) => head.readUInt16LE(6) * head.readUInt16LE(8) },
+  { starts: /^RIFF[^]{4}WEBPVP8X/, least: 30, pixels: (head) => (head.readUIntLE(24, 3) + 1) * (head.readUIntLE(27, 3) + 1) },
+  { starts: /^RIFF[^]{4}WEBPVP8 /, least: 30, pixels: (head) => (head.readUInt16LE(26) & 0x3fff) * (head.readUInt16LE(28) & 0x3fff) },
+  {
+    starts: /^RIFF[^]{4}WEBPVP8L/,
+    least: 25,
+    pixels: (head) => ((head.readUInt32LE(21) & 0x3fff) + 1) * (((head.readUInt32LE(21) >>> 14) & 0x3fff) + 1),
+  },
+  {
+    starts: /^BM/,
+    least: 26,
+    pixels: (head) =>
+      head.readUInt32LE(14) === 12 // OS/2's header has two bytes for each side
+        ? head.readUInt16LE(18) * head.readUInt16LE(20)
+        : Math.abs(head.readInt32LE(18) * head.readInt32LE(22)),
+  },
+];
 
 /** The same of the whole of an image, whose header may be anywhere in it. */
 export function pixelsOfAll(image: Readable): Promise<number | undefined> {

@@ -37,7 +37,9 @@ export class UserService {
 
   /** Called at registration and again by its event; the second one finds the profile and leaves it. */
   async createProfile(draft: Input<typeof createProfile>): Promise<Profile> {
-    const keys = draft.public_key ? (withActiveKey([], draft.public_key, draft.created_at) ?? []) : [];
+    // Legacy keeps the placeholder as a key, and shows nobody's key if there is none.
+    const key = draft.public_key || (this.database.isLegacy ? placeholderKey(draft.username) : undefined);
+    const keys = key ? (withActiveKey([], key, draft.created_at) ?? []) : [];
     await this.store.insertOnce({ ...draft, public_keys: keys }).catch((error: unknown) => {
       if (sqlState(error) === '23503') throw UserNotFound(); // where both live in one row, it has gone meanwhile
       throw error;

@@ -4,6 +4,7 @@ import { Confirmed } from './confirmed';
 import type { Connection } from './connections';
 import type { Frame } from './contract';
 import { SentFrames, textOf } from './outgoing';
+import { ToldPresence } from './told-presence';
 
 /** What a client that reads slowly may leave unread. */
 const MAX_UNREAD_BYTES = 4_194_304;
@@ -22,12 +23,16 @@ const SERVICE_RESTART = 1012;
 /** A client's socket that ends here. What is pushed before its greeting is complete comes after it. */
 export class ClientSocket implements Connection {
   private readonly sent = new SentFrames();
+  private readonly told = new ToldPresence();
   private held: Frame[] | undefined = [];
+  private waiting: (() => void)[] | undefined;
   readonly confirmed = new Confirmed();
   /** The last ping has been answered. */
   isAlive = true;
   /** In which second of the round it is pinged. */
   slot = 0;
+  /** Who has a socket that does not end here, and is not gone with those that do. */
+  isElsewhere: ((userId: string) => boolean) | undefined;
 
   constructor(
     readonly connectionId: string,
@@ -57,12 +62,18 @@ export class ClientSocket implements Connection {
 
   /** Part of the greeting: at once, when the client has read what came before. @returns false if he is gone */
   async greet(frame: Frame): Promise<boolean> {
-    for (let waited = 0; this.socket.bufferedAmount > ROOM_BYTES; waited += ROOM_LOOK_MS) {
-      if (waited >= ROOM_MS) this.socket.terminate();
-      if (!this.isOpen) return false;
-      await new Promise((resolve) => setTimeout(resolve, ROOM_LOOK_MS));
-    }
-    return this.write(frame);
+    return (await this.hasRoom()) && this.write(frame);
+  }
+
+  /** What another server says to him, in its words, when he has been greeted and has read what came before. @returns false if he is gone */
+  async pass(frame: Frame, text: string | Buffer): Promise<boolean> {
+    if (this.held) await new Promise<void>((resolve) => (this.waiting ??= []).push(resolve));
+    return (await this.hasRoom()) && this.write(frame, text);
+  }
+
+  /** Whether he was told that somebody is there, and not yet that he has gone. */
+  believesOnline(userId: string): boolean {
+    return this.told.believesOnline(userId);
   }
 
   /** The greeting is complete. */
@@ -70,6 +81,8 @@ export class ClientSocket implements Connection {
     const held = this.held ?? [];
     this.held = undefined;
     for (const frame of held) this.write(frame);
+    for (const go of this.waiting ?? []) go();
+    this.waiting = undefined;
   }
 
   /** Whoever has not answered the last one is gone. */
@@ -87,11 +100,25 @@ export class ClientSocket implements Connection {
     this.socket.close(SERVICE_RESTART);
   }
 
+  /** As another server has closed his socket there. */
+  closeWith(code: number, reason: string): void {
+    this.socket.close(code, reason);
+  }
+
   terminate(): void {
     this.socket.terminate();
   }
 
-  private write(frame: Frame): boolean {
+  private async hasRoom(): Promise<boolean> {
+    for (let waited = 0; this.socket.bufferedAmount > ROOM_BYTES; waited += ROOM_LOOK_MS) {
+      if (waited >= ROOM_MS) this.socket.terminate();
+      if (!this.isOpen) return false;
+      await new Promise((resolve) => setTimeout(resolve, ROOM_LOOK_MS));
+    }
+    return this.isOpen;
+  }
+
+  private write(frame: Frame, text?: string | Buffer): boolean {
     return this.sent.once(frame, () => {
       if (!this.isOpen) return false;
       // His queue is kept; he comes again and gets it.
@@ -99,7 +126,8 @@ export class ClientSocket implements Connection {
         this.socket.terminate();
         return false;
       }
-      this.socket.send(textOf(frame));
+      if (frame.type === 'user_offline' && this.isElsewhere?.(String(frame.body['user_id']))) return true;
+      if (this.told.isNews(frame)) this.socket.send(text ?? textOf(frame));
       return true;
     });
   }

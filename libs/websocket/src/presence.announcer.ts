@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { Audience } from './audience';
 import { now } from './now';
 import { Presence } from './presence';
+import { InjectUpstreams, type Upstreams } from './upstreams';
 import { WebsocketService } from './websocket.service';
 
 const SWEEP_MS = 2_000;
@@ -21,6 +22,7 @@ export class PresenceAnnouncer implements OnApplicationBootstrap, OnModuleDestro
     private readonly audience: Audience,
     private readonly presence: Presence,
     private readonly sockets: WebsocketService,
+    @InjectUpstreams() private readonly upstreams: Upstreams | undefined,
     @InjectLog() private readonly log: Logger,
   ) {}
 
@@ -36,8 +38,8 @@ export class PresenceAnnouncer implements OnApplicationBootstrap, OnModuleDestro
   /** Who of those that may know of him is there himself. */
   async onlineFor(userId: string): Promise<{ audience: string[]; online: string[] }> {
     const audience = await this.audience.of(userId);
-    const { online } = await this.sockets.online(audience);
-    return { audience, online };
+    const online = new Set((await this.sockets.online(audience)).online);
+    return { audience, online: audience.filter((other) => online.has(other) || this.upstreams?.isOnline(other)) };
   }
 
   async tellOnline(userId: string, audience: readonly string[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { UserActor } from '@banyan/platform/contract';
+import type { Opening } from '@banyan/platform/nest/opening';
 import { asUser } from '@banyan/platform/dispatch/context';
 import { InjectLog } from '@banyan/platform/nest/inject';
 import type { Logger } from '@banyan/platform/telemetry/log';
@@ -17,6 +18,7 @@ import { FrameService } from './frame.service';
 import { Greeter } from './greeter';
 import { PresenceAnnouncer } from './presence.announcer';
 import { OwnSockets } from './own-sockets';
+import { InjectUpstreams, type Upstreams } from './upstreams';
 import { WebsocketService } from './websocket.service';
 
 type Payload = Readonly<Record<string, unknown>>;
@@ -32,14 +34,20 @@ export class SocketGateway implements OnGatewayConnection<WebSocket>, OnGatewayD
     private readonly greeter: Greeter,
     private readonly frames: FrameService,
     private readonly announcer: PresenceAnnouncer,
+    @InjectUpstreams() private readonly upstreams: Upstreams | undefined,
     @InjectLog() private readonly log: Logger,
   ) {}
 
-  handleConnection(socket: WebSocket, user: UserActor): void {
+  handleConnection(socket: WebSocket, user: UserActor, opening: Opening): void {
     const client = new ClientSocket(this.sockets.newConnectionId(), user, socket);
     this.clients.set(socket, client);
     this.own.add(client);
     socket.on('pong', () => (client.isAlive = true));
+    if (this.upstreams?.attach(client, opening)) {
+      client.release();
+      void this.forUser(user, 'joining', () => this.join(client));
+      return;
+    }
     socket.pause(); // what he says is heard after he has been greeted
     void this.forUser(user, 'greeting', () => this.greeter.greet(client)).finally(() => socket.resume());
   }
@@ -48,10 +56,19 @@ export class SocketGateway implements OnGatewayConnection<WebSocket>, OnGatewayD
     const client = this.clients.get(socket);
     if (!client) return;
     this.own.remove(client);
+    this.upstreams?.detach(client);
     void this.forUser(client.user, 'leaving', async () => {
       if (this.own.isDraining) return; // he comes again elsewhere; if not, his lease ends
-      if (await this.sockets.close(client)) await this.announcer.tellOffline(client.userId);
+      if ((await this.sockets.close(client)) && !this.upstreams?.tellsPresence) await this.announcer.tellOffline(client.userId);
     });
+  }
+
+  /** Another server greets him. */
+  private async join(client: ClientSocket): Promise<void> {
+    await this.sockets.open(client);
+    if (this.upstreams?.tellsPresence) return;
+    const { audience } = await this.announcer.onlineFor(client.userId);
+    await this.announcer.tellOnline(client.userId, audience);
   }
 
   @SubscribeMessage('message')

@@ -231,7 +231,9 @@ describe('roles', () => {
     try {
       await prepareLegacy(await other.connect());
       await prepareLegacy(client);
-      expect(await removeLegacy(client)).toEqual({ rolesKept: ['banyan_auth', 'banyan_user', 'banyan_message', 'banyan_group', 'banyan_media'] });
+      expect(await removeLegacy(client)).toEqual({
+        rolesKept: ['banyan_auth', 'banyan_user', 'banyan_message', 'banyan_group', 'banyan_media'],
+      });
       const asDomain = await other.connect({ role: 'banyan_user' });
       await expect(asDomain.query('SELECT * FROM banyan_user.contacts')).resolves.toMatchObject({ rowCount: 0 });
     } finally {

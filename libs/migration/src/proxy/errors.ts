@@ -16,12 +16,6 @@ export const LegacyBusy = domainError('legacy.busy', {
   detail: 'The service is busy at the moment. Try again.',
   retryAfterSeconds: 1,
 });
-/** As many sockets are open as may be, here, for this address or for this user. */
-export const TooManySockets = domainError('legacy.too_many_sockets', {
-  status: 429,
-  detail: 'Too many connections are open. Close some, or try again later.',
-  retryAfterSeconds: 30,
-});
 /** The monolith confirmed a message, and whether it is stored cannot be told now. */
 export const NotConfirmed = domainError('legacy.not_confirmed', {
   status: 504,

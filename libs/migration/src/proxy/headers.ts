@@ -42,10 +42,9 @@ export type RawHeaders = string[];
 export function requestHeaders(
   { method, headers, rawHeaders }: IncomingMessage,
   forwarded: Forwarded,
-  { bodyBytes, isUpgrade = false, isRevised = false }: { bodyBytes?: number; isUpgrade?: boolean; isRevised?: boolean } = {},
+  { bodyBytes, isRevised = false }: { bodyBytes?: number; isRevised?: boolean } = {},
 ): RawHeaders {
   const kept = without(rawHeaders, [HOP_BY_HOP, FORWARDED, namedBy(headers.connection), ...(isRevised ? [ENCODINGS] : [])]);
-  if (isUpgrade) kept.push('Connection', 'Upgrade', 'Upgrade', headers.upgrade!);
   const isChunked = headers['transfer-encoding'] !== undefined;
   if (isChunked && bodyBytes === undefined) kept.push('Transfer-Encoding', 'chunked');
   else if (isChunked) kept.push('Content-Length', String(bodyBytes));

@@ -4,7 +4,6 @@ import { ALL, type Routes } from '@banyan/platform/dispatch/routes';
 import { BadRequest } from '@banyan/platform/edge/body';
 import type { Credentials } from '@banyan/platform/edge/credentials';
 import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
-import { upgradeTo } from '@banyan/platform/edge/upgrades';
 import type { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import type { Metrics } from '@banyan/platform/telemetry/metrics';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -13,13 +12,10 @@ import type { Revisions } from './revisions';
 import { NotStored } from './errors';
 import type { Forwarded } from './headers';
 import { CLIENT_GONE, type LegacyProxy } from './legacy-proxy';
-import type { SocketPassages } from './socket-passages';
-import type { SocketPlace } from './socket-places';
 import { subjectOf } from './subject';
 
 export interface LegacyHomeParts {
   readonly proxy: LegacyProxy;
-  readonly passages: SocketPassages;
   readonly routes: Routes;
   readonly verifier: TokenVerifier;
   readonly metrics: Metrics;
@@ -37,8 +33,7 @@ export class LegacyHome implements Elsewhere {
   constructor(private readonly parts: LegacyHomeParts) {}
 
   async take(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<boolean> {
-    // RFC 9112, section 3.2. The two servers could take another one of them.
-    if (hostsIn(request.raw.rawHeaders) > 1) throw BadRequest();
+    requireOneHost(request);
     if (operation && !(await this.isLegacy(request, operation))) return false;
     await this.refuse(request, reply);
     await this.forward(request, reply, operation);
@@ -66,18 +61,14 @@ export class LegacyHome implements Elsewhere {
   }
 
   private async forward(request: FastifyRequest, reply: FastifyReply, operation: Operation | undefined): Promise<void> {
-    const { proxy, revisions, passages } = this.parts;
-    const upgrade = upgradeTo('websocket', request.raw);
+    const { proxy, revisions } = this.parts;
     const started = performance.now();
     const isPreflight = request.method === 'OPTIONS';
     const observe = (outcome: string) => {
       if (operation && !isPreflight)
         this.parts.metrics.observeCall(operation.name, 'legacy', outcome, (performance.now() - started) / 1000);
     };
-    let place: SocketPlace | undefined;
-    let isJoined = false;
     try {
-      if (upgrade) place = passages.reserve(request.ip, request.raw.url);
       const revise = operation && !isPreflight ? await revisions.of(request, operation) : undefined;
       const status = await proxy.forward({
         request: request.raw,
@@ -85,12 +76,6 @@ export class LegacyHome implements Elsewhere {
         forwarded: forwardedBy(request),
         body: request.earlyBody,
         begin: () => void reply.hijack(),
-        upgraded:
-          upgrade &&
-          ((...legacy) => {
-            isJoined = true;
-            passages.join({ request: request.raw, response: reply.raw, upgrade, place: place! }, ...legacy);
-          }),
         revise,
       });
       if (status === CLIENT_GONE && !reply.sent) reply.hijack();
@@ -100,10 +85,13 @@ export class LegacyHome implements Elsewhere {
       // As the monolith does for every answer: a page that could not read the error could not show it.
       reply.header('Access-Control-Allow-Origin', '*');
       throw error;
-    } finally {
-      if (!isJoined) place?.release();
     }
   }
+}
+
+/** RFC 9112, section 3.2. The two servers could take another one of them. @throws BadRequest */
+export function requireOneHost({ raw: { rawHeaders } }: Pick<FastifyRequest, 'raw'>): void {
+  if (hostsIn(rawHeaders) > 1) throw BadRequest();
 }
 
 const hostsIn = (raw: readonly string[]): number => raw.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length;

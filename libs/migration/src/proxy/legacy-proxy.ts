@@ -1,5 +1,4 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { bringsBody, limitBody } from '@banyan/platform/edge/early-body';
 import { LegacyBusy, LegacySilent, LegacyUnreachable } from './errors';
@@ -38,8 +37,6 @@ export interface Exchange {
   readonly begin: () => void;
   /** Looks at the whole answer before it is passed on. */
   readonly revise?: Revise;
-  /** The client asks for another protocol, and this is called when the monolith agrees: `socket` is the monolith's end. */
-  readonly upgraded?: (answer: IncomingMessage, socket: Socket, head: Buffer) => void;
 }
 
 /**
@@ -69,7 +66,7 @@ export class LegacyProxy {
     this.exchanges++;
     this.byAddress.set(address, ofAddress + 1);
     try {
-      return await this.attempt(exchange, exchange.upgraded ? false : this.agent).catch((error: unknown) => {
+      return await this.attempt(exchange, this.agent).catch((error: unknown) => {
         if (error instanceof ConnectionWasClosed) return this.attempt(exchange, false);
         throw error;
       });
@@ -99,14 +96,13 @@ export class LegacyProxy {
   }
 
   private attempt(exchange: Exchange, agent: HttpAgent | HttpsAgent | false): Promise<number> {
-    const { request, response, forwarded, body, begin, revise, upgraded } = exchange;
+    const { request, response, forwarded, body, revise } = exchange;
     const hasBody = bringsBody(request);
     return new Promise((resolve, reject) => {
       const upstream = this.open(
         request,
         requestHeaders(request, forwarded, {
           bodyBytes: body?.length,
-          isUpgrade: upgraded !== undefined,
           isRevised: revise !== undefined,
         }),
         agent,
@@ -152,14 +148,9 @@ export class LegacyProxy {
           },
         );
       });
-      upstream.once('upgrade', (answer, socket, head) => {
-        if (!upgraded) {
-          socket.on('error', () => undefined).destroy();
-          return done(() => reject(because(LegacyUnreachable(), new Error('an upgrade that nobody asked for'))));
-        }
-        begin();
-        upgraded(answer, socket, head);
-        done(() => resolve(answer.statusCode!));
+      upstream.once('upgrade', (_answer, socket) => {
+        socket.on('error', () => undefined).destroy();
+        done(() => reject(because(LegacyUnreachable(), new Error('an upgrade that nobody asked for'))));
       });
       if (body || !hasBody) upstream.end(body);
       else {

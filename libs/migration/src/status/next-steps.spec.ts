@@ -21,7 +21,7 @@ const ready: Situation = {
   hasLegacyDatabase: true,
   prepared: 'yes',
   homes: homesAre('legacy'),
-  routes: ['auth', 'user', 'message', 'relay', 'websocket'].map((domain) => route(domain, 0)),
+  routes: ['auth', 'user', 'message', 'group', 'media', 'relay', 'websocket'].map((domain) => route(domain, 0)),
   adoption: 'fed',
 };
 const withRelay = (relay: DomainRoute): Situation => ({
@@ -56,10 +56,15 @@ it('after relay comes auth, and the monolith stays for its queue', () => {
   expect(steps).toEqual([expect.stringMatching(/^Begin with auth/), expect.stringMatching(/^Keep the monolith running/)]);
 });
 
-it('at the end, what the monolith is still there for', () => {
+it('sockets come last', () => {
   const routes = ready.routes.map(({ domain }) => route(domain, domain === 'websocket' ? 0 : 100));
+  expect(nextSteps({ ...ready, routes, adoption: 'over' })).toEqual([expect.stringMatching(/^Begin with websocket/)]);
+});
+
+it('at the end, what the monolith is still there for', () => {
+  const routes = ready.routes.map(({ domain }) => route(domain, 100));
   expect(nextSteps({ ...ready, routes, adoption: 'over' })).toEqual([
-    expect.stringMatching(/^relay, auth, user, message are on new code\. .* serves websocket and every path/),
+    expect.stringMatching(/^relay, auth, user, message, group, media, websocket are on new code\. .* serves every path/),
   ]);
 });
 

@@ -17,8 +17,11 @@ export interface Situation {
   readonly adoption: AdoptionState;
 }
 
-/** docs/runbooks/migrate.md leads through them in this order: the one that can lose least comes first. */
-const ORDER: readonly DomainName[] = ['relay', 'auth', 'user', 'message'];
+/**
+ * docs/runbooks/migrate.md leads through them in this order: the one that can lose least comes first, sockets last, whose frames belong to
+ * all the others.
+ */
+const ORDER: readonly DomainName[] = ['relay', 'auth', 'user', 'message', 'group', 'media', 'websocket'];
 const STEPS = [1, 10, 50, 100];
 /** Of the requests of a home; with more than this, and more than the monolith has, it is time to go back. */
 const TOO_MANY_ERRORS = 0.01;
@@ -45,10 +48,7 @@ function nextShare({ routes }: Situation): string[] {
     const route = routes.find((found) => found.domain === domain);
     if (route && route.homes.legacy.percent > 0) return [sentenceFor(route)];
   }
-  const left = routes.filter(({ homes }) => homes.legacy.percent > 0).map(({ domain }) => domain);
-  return [
-    `${ORDER.join(', ')} are on new code. Leave the monolith running: ${left.length > 0 ? `it serves ${left.join(', ')} and` : 'it serves'} every path that is unknown here.`,
-  ];
+  return [`${ORDER.join(', ')} are on new code. Leave the monolith running: it serves every path that is unknown here.`];
 }
 
 function sentenceFor({ domain, homes: { remote, local, legacy } }: DomainRoute): string {

@@ -4,6 +4,7 @@ import {
   type Contract,
   DeadlineExceeded,
   type ErrorDefinition,
+  type HttpBinding,
   InvalidToken,
   NotAuthenticated,
   pathParameters,
@@ -67,7 +68,7 @@ function describe({ operation, binding }: Route): Json {
       : []),
     ...(operation.repeatable === 'by-key' ? [IDEMPOTENCY_KEY] : []),
   ];
-  const body = binding.argumentsIn === 'body' && others.length > 0 ? bodyOf(properties, others, required) : undefined;
+  const body = requestBodyOf(binding, properties, others, required);
   return {
     operationId: binding === operation.http[0] ? operation.name : `${operation.name}.${operation.http.indexOf(binding)}`,
     tags: [operation.domain],
@@ -76,7 +77,9 @@ function describe({ operation, binding }: Route): Json {
     ...(body ? { requestBody: body } : {}),
     ...(operation.access === 'public' ? {} : { security: [...(operation.access === 'optional' ? [{}] : []), { bearer: [] }] }),
     responses: {
-      200: { description: 'Done', content: { 'application/json': { schema: jsonSchema(operation.output, 'output') } } },
+      200: binding.download
+        ? { description: 'The bytes', content: { '*/*': { schema: BYTES } } }
+        : { description: 'Done', content: { 'application/json': { schema: jsonSchema(operation.output, 'output') } } },
       ...errorResponses([
         ...operation.errors,
         ...(operation.access === 'public' || operation.access === 'optional' ? [] : [NotAuthenticated, InvalidToken]),
@@ -97,6 +100,22 @@ const IDEMPOTENCY_KEY = {
   description: 'A repeat with the same key gives the first answer instead of a second effect.',
   schema: { type: 'string', minLength: 1, maxLength: 200 },
 };
+
+/** As the page of the documentation knows a file. */
+const BYTES = { type: 'string', format: 'binary' };
+
+function requestBodyOf(
+  { argumentsIn, upload }: HttpBinding,
+  properties: Record<string, Json>,
+  names: readonly string[],
+  required: readonly string[],
+): Json | undefined {
+  if (upload) {
+    const schema = { type: 'object', properties: { [upload.file]: BYTES }, required: [upload.file] };
+    return { required: true, content: { 'multipart/form-data': { schema } } };
+  }
+  return argumentsIn === 'body' && names.length > 0 ? bodyOf(properties, names, required) : undefined;
+}
 
 function bodyOf(properties: Record<string, Json>, names: readonly string[], required: readonly string[]): Json {
   const needed = names.filter((name) => required.includes(name));

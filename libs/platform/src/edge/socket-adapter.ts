@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
 import type { WebSocketAdapter } from '@nestjs/common';
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { UserActor } from '../contract';
+import type { Opening } from '../nest/opening';
 import { SocketInbox } from './socket-inbox';
 import type { Upgrade } from './upgrades';
 
@@ -10,12 +10,6 @@ import type { Upgrade } from './upgrades';
 const MAX_FRAME_BYTES = 1_048_576;
 /** RFC 6455, section 7.4.1: a type of data that we do not take. */
 const UNSUPPORTED_DATA = 1003;
-
-/** A socket that has opened, for the gateway. */
-export interface OpenedSocket {
-  readonly socket: WebSocket;
-  readonly user: UserActor;
-}
 
 /**
  * How Nest's gateways meet sockets of the package `ws`: text frames `{"type", "payload"}`, handled one after the other, by the handler that
@@ -29,6 +23,7 @@ export class SocketAdapter implements WebSocketAdapter<WebSocketServer, WebSocke
     perMessageDeflate: false,
     maxPayload: MAX_FRAME_BYTES,
   });
+  private readonly diverts = new WeakMap<WebSocket, NonNullable<Opening['divert']>>();
 
   /** Whether there is a gateway in this process. */
   get isServing(): boolean {
@@ -36,15 +31,18 @@ export class SocketAdapter implements WebSocketAdapter<WebSocketServer, WebSocke
   }
 
   /** Completes the handshake and hands the socket to the gateway. */
-  open(request: IncomingMessage, { socket, head }: Upgrade, user: UserActor): void {
-    this.server.handleUpgrade(request, socket, head, (opened) => this.server.emit('connection', opened, user));
+  open({ socket, head }: Upgrade, user: UserActor, opening: Opening): void {
+    this.server.handleUpgrade(opening.request, socket, head, (opened) => {
+      this.server.emit('connection', opened, user, opening);
+      if (opening.divert) this.diverts.set(opened, opening.divert);
+    });
   }
 
   create(): WebSocketServer {
     return this.server;
   }
 
-  bindClientConnect(server: WebSocketServer, callback: (socket: WebSocket, user: UserActor) => void): void {
+  bindClientConnect(server: WebSocketServer, callback: (socket: WebSocket, user: UserActor, opening: Opening) => void): void {
     server.on('connection', callback as never);
   }
 
@@ -54,8 +52,11 @@ export class SocketAdapter implements WebSocketAdapter<WebSocketServer, WebSocke
   }
 
   bindMessageHandlers(client: WebSocket, handlers: MessageMappingProperties[]): void {
-    const inbox = new SocketInbox(client, async (type, payload) => {
-      await handlers.find(({ message }) => message === type)?.callback(payload, type);
+    const inbox = new SocketInbox(client, {
+      divert: (text) => this.diverts.get(client)?.(text),
+      take: async (type, payload) => {
+        await handlers.find(({ message }) => message === type)?.callback(payload, type);
+      },
     });
     client.on('message', (data: Buffer, isBinary) => {
       if (isBinary) client.close(UNSUPPORTED_DATA);

@@ -6,7 +6,12 @@ const MAX_BACKLOG = 64;
 const FRAMES_PER_SECOND = 500;
 const BURST = 2_000;
 
-export type TakeFrame = (type: string, payload: Record<string, unknown>) => Promise<void>;
+/** Who gets the frames. */
+interface Takers {
+  /** Undefined or false: it is to be taken here. */
+  divert(text: string): Promise<boolean> | undefined;
+  take(type: string, payload: Record<string, unknown>): Promise<void>;
+}
 
 /**
  * What a client sends on his socket, one frame after the other. A frame that is none of the protocol is passed over. Who sends faster than
@@ -19,7 +24,7 @@ export class SocketInbox {
 
   constructor(
     private readonly socket: WebSocket,
-    private readonly take: TakeFrame,
+    private readonly takers: Takers,
   ) {}
 
   add(text: string): void {
@@ -38,11 +43,16 @@ export class SocketInbox {
     while (backlog && backlog.length > 0) {
       const waitMs = this.pauseMs();
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      const frame = readFrame(backlog.shift()!);
-      if (frame) await this.take(frame.type, frame.payload).catch(() => undefined); // whoever takes it has logged it
+      await this.take(backlog.shift()!).catch(() => undefined); // whoever takes it has logged it
       if (this.socket.isPaused && backlog.length < MAX_BACKLOG / 2) this.socket.resume();
     }
     this.backlog = undefined;
+  }
+
+  private async take(text: string): Promise<void> {
+    if (await this.takers.divert(text)) return;
+    const frame = readFrame(text);
+    if (frame) await this.takers.take(frame.type, frame.payload);
   }
 
   private pauseMs(): number {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import multipart, { type MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { domainError, DomainError, type Operation, Unavailable, type Upload } from '../contract';
@@ -12,9 +13,9 @@ import { BadRequest } from './body';
 /** So long a file may take to arrive. */
 export const UPLOAD_MS = 600_000;
 /** Files that are stored at the same moment; the others wait, and their clients with them. Each holds up to two parts of 5 MiB. */
-const AT_ONCE = 32;
+const AT_ONCE = 24;
 /** Of one user, so that one who is slow, or means harm, does not hold up everybody. */
-const AT_ONCE_EACH = 8;
+const AT_ONCE_EACH = 4;
 /** A client of whose file nothing comes for so long has gone. */
 const STALLED_MS = 30_000;
 /** Of what a refused request still sends, so much is read and thrown away: a browser that is still sending would not see the answer. */
@@ -112,13 +113,12 @@ async function store(part: MultipartFile, { how, objects, dispatcher, call }: Ta
     if (counted.writableNeedDrain) stalled.refresh();
     else counted.destroy(TookTooLong());
   }, STALLED_MS).unref();
-  part.file.once('error', (error) => counted.destroy(error)).pipe(counted);
+  pipeline(part.file, counted).catch(() => undefined); // also of what has ended while room was reserved; `put` says what is wrong
   try {
     await objects.put(key, counted);
   } finally {
     clearTimeout(stalled);
-    part.file.unpipe(counted);
-    part.file.on('error', () => undefined).resume(); // what is left of it must not hold up the form
+    counted.destroy();
   }
   return { upload_id, key, size_bytes, sha256: hash.digest('hex') };
 }

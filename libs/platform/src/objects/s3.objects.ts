@@ -47,7 +47,10 @@ export class S3Objects implements ObjectStore {
 
   async put(key: string, source: Readable, { contentType = 'application/octet-stream' }: { contentType?: string } = {}): Promise<void> {
     let failure: unknown;
-    source.once('error', (error) => (failure = error));
+    source.on('error', (error) => {
+      // That one is only what the client makes of a source that it reads no further, because it has failed itself.
+      if (error.name !== 'AbortError') failure ??= error;
+    });
     const upload = new Upload({
       client: this.client,
       params: { Bucket: this.options.bucket, Key: checkKey(key), Body: source, ContentType: contentType },

@@ -1,17 +1,24 @@
-import type { SocketLimits } from '@banyan/platform/config/socket-limits';
-import { TooManySockets } from './errors';
+import type { SocketLimits } from '../config/socket-limits';
+import { domainError } from '../contract';
 
-/** A place among the sockets that pass through this host. */
+/** As many sockets are open as may be, here, for this address or for this user. */
+export const TooManySockets = domainError('sockets.too_many', {
+  status: 429,
+  detail: 'Too many connections are open. Close some, or try again later.',
+  retryAfterSeconds: 30,
+});
+
+/** A place among the sockets that clients may open at this process. */
 export interface SocketPlace {
-  /** The monolith has accepted: whose it is, is known. */
+  /** His token is good: whose it is, is known. */
   confirm(userId: string | undefined): void;
   /** Once, however often it is said. */
   release(): void;
 }
 
 /**
- * How many sockets there may be, for all, for one address and for one user. A user's are counted when the monolith has accepted them:
- * nobody keeps another one out by asking in his name.
+ * How many sockets there may be, for all, for one address and for one user. A user's are counted when his token was
+ * found good: nobody keeps another one out by asking in his name.
  */
 export class SocketPlaces {
   private all = 0;

@@ -1,7 +1,7 @@
 import { SocketPlaces } from './socket-places';
 
 const places = () => new SocketPlaces({ all: 4, address: 3, user: 2 });
-const full = expect.objectContaining({ code: 'legacy.too_many_sockets', status: 429 }) as Error;
+const full = expect.objectContaining({ code: 'sockets.too_many', status: 429 }) as Error;
 
 it('are bounded for all, for an address and for a user, and can be taken again when they are free', () => {
   const kept = places();

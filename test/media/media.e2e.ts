@@ -55,6 +55,8 @@ describe.each<[string, () => Promise<Started>]>([
       'accept-ranges': 'bytes',
     });
     await download(server.url, body.file_url).set('If-None-Match', answer.headers['etag']!).expect(304);
+    const head = await fetch(`${server.url}${body.file_url}`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length'), (await head.arrayBuffer()).byteLength]).toEqual([200, String(PNG.length), 0]);
   });
 
   it('a video can be sought in', async () => {

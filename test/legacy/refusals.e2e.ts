@@ -265,9 +265,15 @@ describe('doctor and status', () => {
       ['routes', 'data_homes', 'health', 'processes', 'mismatches', 'relay_queues', 'saved_acknowledgements', 'attention', 'next'],
     ]);
     expect(status).toMatchObject({
-      data_homes: [{ table_set: 'identity', home: 'legacy' }, { home: 'legacy' }, { table_set: 'messaging', home: 'none' }],
+      data_homes: [
+        { table_set: 'identity', home: 'legacy' },
+        { table_set: 'social', home: 'legacy' },
+        { table_set: 'messaging', home: 'none' },
+        { table_set: 'groups', home: 'none' },
+        { table_set: 'media', home: 'none' },
+      ],
       relay_queues: { legacy: 'fed', own: 'unused' },
-      next: ['Say where new code finds the data of messaging: banyan data messaging --legacy.'],
+      next: ['Say where new code finds the data of messaging, groups, media: banyan data messaging --legacy.'],
     });
   });
 });

@@ -88,9 +88,9 @@ describe.each(variants)('banyan media copy (%s)', (variant: Variant) => {
 
     const second = await banyan(environment, 'media', 'copy', '--json');
     const report = JSON.parse(second.out) as Record<string, unknown>;
-    // One may have been copied and not noted when the first was killed: it is copied again.
+    // Some may have been copied and not noted when the first was killed: they are copied again.
     expect((report['copied'] as number) + (report['there'] as number)).toBe(FILES);
-    expect(report['there'] as number).toBeGreaterThanOrEqual(before - 1);
+    expect(report['there'] as number).toBeGreaterThanOrEqual(before - 8);
     expect([second.code === 0, report['missing'], report['changed']]).toEqual([false, [gone], []]);
 
     const third = JSON.parse((await banyan(environment, 'media', 'copy', '--json')).out) as Record<string, unknown>;

@@ -18,6 +18,9 @@ export interface CopyReport {
   readonly changed: string[];
 }
 
+/** Files; most are small, and the store is far. */
+const AT_ONCE = 8;
+
 interface Row {
   readonly id: string;
   readonly name: string;
@@ -52,7 +55,11 @@ export async function copyUploads(
     changed: [],
   };
   let done = 0;
-  for (const name of names) {
+  const queue = names.values();
+  const copyOfQueue = async () => {
+    for (const name of queue) await copyIfNeeded(name);
+  };
+  const copyIfNeeded = async (name: string) => {
     const { size } = await stat(join(folder, name));
     const row = rowsByName.get(name);
     // With its row behind it, the object is whole and its hash is known; without one it was put there as a whole, or not at all.
@@ -65,7 +72,8 @@ export async function copyUploads(
     }
     if (row && row.file_size !== size) report.changed.push(name);
     onProgress({ done: ++done, of: names.size });
-  }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, copyOfQueue));
   return report;
 }
 

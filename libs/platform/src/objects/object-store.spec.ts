@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { GetBucketAclCommand, GetBucketLifecycleConfigurationCommand, S3Client } from '@aws-sdk/client-s3';
 import { FolderObjects } from './folder.objects';
 import { ObjectNotFound, type ObjectStore } from './object-store';
 import { S3Objects } from './s3.objects';
@@ -94,6 +95,28 @@ it('a link to a folder is good as it is, for its time', async () => {
   const over = new URL(await store.link('a.png', { expiresInSeconds: -1, contentType: 'image/png', ...shown }));
   expect(store.verify('a.png', Object.fromEntries(over.searchParams))).toBeUndefined();
   await drop();
+});
+
+it('a bucket is made with its life cycle', async () => {
+  const { origin, username, password } = new URL(process.env.TEST_S3_URL!);
+  const bucket = `t-${randomUUID()}`;
+  const store = new S3Objects({ endpoint: origin, region: 'us-east-1', bucket, accessKey: username, secretKey: password });
+  await store.prepare();
+  const client = new S3Client({
+    endpoint: origin,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: username, secretAccessKey: password },
+  });
+  const { Rules } = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }));
+  expect(Rules).toMatchObject([{ Status: 'Enabled', AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }]);
+  const { Grants } = await client.send(new GetBucketAclCommand({ Bucket: bucket }));
+  expect(Grants!.map(({ Grantee }) => Grantee!.URI)).toEqual([undefined]); // its owner, and no group
+  await expect(
+    new S3Objects({ endpoint: origin, region: 'us-east-1', bucket, accessKey: username, secretKey: 'wrong' }).prepare(),
+  ).rejects.toThrow(/^S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY and S3_SECRET_KEY should name a bucket of ours/);
+  client.destroy();
+  await store.close();
 });
 
 it('a link to S3 needs no key, and is good for its object only', async () => {

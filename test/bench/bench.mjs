@@ -3,7 +3,7 @@
  * different machines or runs say little; ratios within one run do. Some nine minutes; prints Markdown (docs/bench.md). A missed
  * target is said and fails nothing.
  *
- *     npm run bench -- --only send,read     of start, call, carrier, split, home, proxy, search, send, read
+ *     npm run bench -- --only send,read     of start, call, carrier, split, home, proxy, sockets, search, send, read
  *     npm run bench -- --short              a trial: few and short rounds
  *     npm run bench -- --profile FOLDER     a CPU profile of the server there, for Chrome's developer tools
  */
@@ -24,6 +24,7 @@ import { measureReading } from './read.mjs';
 import { measureRemoteCall } from './remote-call.mjs';
 import { measureSearch } from './search.mjs';
 import { measureSending } from './send.mjs';
+import { measureSockets } from './sockets.mjs';
 import { measureSplit } from './split.mjs';
 import { measureStartUp, printMemory } from './start-up.mjs';
 import { residentMb } from './usage.mjs';
@@ -32,7 +33,7 @@ const CALL_TARGET_US = 10;
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: 'string', default: 'start,call,carrier,split,home,proxy,search,send,read' },
+    only: { type: 'string', default: 'start,call,carrier,split,home,proxy,sockets,search,send,read' },
     short: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
@@ -45,6 +46,7 @@ const sizes = options.short
       split: { rounds: 1, seconds: 3, flips: 3 },
       home: { rounds: 2, seconds: 3 },
       proxy: { rounds: 2, seconds: 3 },
+      sockets: { idle: 2_000, readers: 200, rounds: 2, seconds: 3 },
       search: { users: 100_000, searches: 20, inserts: 500 },
       send: { rounds: 2, seconds: 4 },
       read: { rounds: 1, seconds: 3 },
@@ -55,6 +57,7 @@ const sizes = options.short
       split: { rounds: 6, seconds: 4, flips: 20 },
       home: { rounds: 6, seconds: 4 },
       proxy: { rounds: 6, seconds: 4 },
+      sockets: { idle: 10_000, readers: 500, rounds: 4, seconds: 4 },
       search: { users: 1_000_000, searches: 100, inserts: 5_000 },
       send: { rounds: 10, seconds: 5 },
       read: { rounds: 3, seconds: 5 },
@@ -92,8 +95,8 @@ function describeMachine() {
 }
 
 async function onServers(folder) {
-  if (!['call', 'carrier', 'split', 'home', 'proxy', 'search', 'send', 'read'].some(isWanted)) return;
-  const names = ['postgres', 'redis', ...(isWanted('carrier') || isWanted('split') ? ['rabbitmq'] : [])];
+  if (!['call', 'carrier', 'split', 'home', 'proxy', 'sockets', 'search', 'send', 'read'].some(isWanted)) return;
+  const names = ['postgres', 'redis', ...(['carrier', 'split', 'sockets'].some(isWanted) ? ['rabbitmq'] : [])];
   const services = await startServices({ names, fsync: true });
   try {
     const secret = randomBytes(32).toString('hex');
@@ -113,6 +116,11 @@ async function onServers(folder) {
     if (isWanted('home'))
       await measureDataHomes(env, { postgres: processOf(services, 'postgres'), cwd: folder, writeRequests: writeInto(folder) }, sizes.home);
     if (isWanted('proxy')) await measureProxy(env, { cwd: folder, writeRequests: writeInto(folder) }, sizes.proxy);
+    if (isWanted('sockets')) {
+      const routes = ['websocket', 'message', 'relay', 'user'].map((domain) => `${domain}=remote:100%`).join(' ');
+      const worker = { AMQP_URL: services.settings.AMQP_URL, CARRIER_KEY: randomBytes(32).toString('hex'), ROUTES: routes };
+      await measureSockets(env, { folder, worker }, sizes.sockets);
+    }
     if (isWanted('search')) await measureSearch(DATABASE_URL, sizes.search);
     if (isWanted('send') || isWanted('read')) await underLoad(folder, env, processOf(services, 'postgres'));
   } finally {

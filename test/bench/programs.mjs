@@ -40,6 +40,12 @@ export async function startBare(databaseUrl, secret) {
   return { ...program, url: `http://127.0.0.1:${Number(await program.firstWords())}` };
 }
 
+/** The bare server of sockets. */
+export async function startBareSockets() {
+  const program = start([join(here, 'sockets-bare.mjs')], { env: {} });
+  return { ...program, url: `http://127.0.0.1:${Number(await program.firstWords())}` };
+}
+
 /** The program behind the proxy. */
 export async function startBehind() {
   const program = start([join(here, 'behind-server.mjs')], { env: {} });

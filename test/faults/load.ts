@@ -167,7 +167,7 @@ export class Load {
   }
 
   private async keepAccount(device: Device, random: Random, text: string): Promise<void> {
-    if (random.chance(0.1)) await device.signIn();
+    if (random.chance(0.05)) await device.signIn();
     if (random.chance(0.1)) await device.replaceKeys(text);
     if (random.chance(0.1)) await device.switchMail(random.chance(0.5));
   }

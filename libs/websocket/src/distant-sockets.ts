@@ -11,6 +11,8 @@ import { Presence } from './presence';
 const SILENT_MS = 30_000;
 /** In one message to another process. */
 const MAX_USERS = 5_000;
+/** For more than so many users nobody looks who has their sockets. */
+const LOOKED_FOR = 64;
 
 /** A process that has not answered by then has died or is too busy for its sockets to count as reached. */
 const ANSWER_MS = 500;
@@ -19,6 +21,8 @@ const Push = z.object({ id: z.string(), from: z.string(), user_id: z.string(), f
 const PushMany = z.object({ user_ids: z.array(z.string()), frame: Frame });
 const Pushed = z.object({ id: z.string(), by: z.string(), delivered: z.int() });
 
+/** The sender's id before the text: he has sent to his own. */
+const PUSH_TO_ALL = 'push-to-all';
 const ENDED = 'sockets.ended';
 const Ended = z.object({ user_id: z.string(), session_id: z.string().nullable() });
 
@@ -78,6 +82,12 @@ export class DistantSockets {
         const answer = JSON.stringify({ id, by: this.processId, delivered: deliver(user_id, frame) } satisfies z.infer<typeof Pushed>);
         this.keyvalue.publish(`pushed:${from}`, answer).catch((error: unknown) => this.log.warn({ err: error }, 'a push is not answered'));
       }),
+      await this.keyvalue.subscribe(PUSH_TO_ALL, (text) => {
+        const end = text.indexOf(' ');
+        if (text.slice(0, end) === this.processId) return;
+        const { user_ids, frame } = PushMany.parse(JSON.parse(text.slice(end)));
+        for (const userId of user_ids) deliver(userId, frame);
+      }),
       await this.keyvalue.subscribe(`push-many:${this.processId}`, (text) => {
         const { user_ids, frame } = PushMany.parse(JSON.parse(text));
         for (const userId of user_ids) deliver(userId, frame);
@@ -109,8 +119,9 @@ export class DistantSockets {
     return answered;
   }
 
-  /** To each process that has some of these users' sockets, once. @throws KeyValueUnavailable */
+  /** To each process that has some of these users' sockets, once; for very many to every process, which is less than to look for each. @throws KeyValueUnavailable */
   async pushMany(userIds: readonly string[], frame: Frame): Promise<void> {
+    if (userIds.length > LOOKED_FOR) return this.pushToAll(userIds, frame);
     const connections = await Promise.all(userIds.map((userId) => this.presence.connections(userId)));
     const usersOf = new Map<string, string[]>();
     connections.forEach((own, index) => {
@@ -125,6 +136,13 @@ export class DistantSockets {
       this.keyvalue.publish(`push-many:${process}`, JSON.stringify({ user_ids, frame } satisfies z.infer<typeof PushMany>));
     for (const [process, users] of usersOf)
       for (let from = 0; from < users.length; from += MAX_USERS) await publish(process, users.slice(from, from + MAX_USERS));
+  }
+
+  private async pushToAll(userIds: readonly string[], frame: Frame): Promise<void> {
+    for (let from = 0; from < userIds.length; from += MAX_USERS) {
+      const text = JSON.stringify({ user_ids: userIds.slice(from, from + MAX_USERS), frame } satisfies z.infer<typeof PushMany>);
+      await this.keyvalue.publish(PUSH_TO_ALL, `${this.processId} ${text}`);
+    }
   }
 
   /** Every process hears it: presence may not know of a socket that has just opened. @throws KeyValueUnavailable */

@@ -6,7 +6,6 @@ import { asUser } from '@banyan/platform/dispatch/context';
 import { relayContract } from '@banyan/relay/contract';
 import { userContract } from '@banyan/user/contract';
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { Audience } from './audience';
 import { contactAddedFrame } from './contact-frame';
@@ -58,19 +57,14 @@ export class FrameService {
   ) {}
 
   /** Stored and queued, then shown, then confirmed. Under an id that he has used before it is confirmed again and nothing else happens. */
-  async postMessage(sender: UserActor, payload: Payload): Promise<void> {
+  async postMessage({ userId }: UserActor, payload: Payload): Promise<void> {
     const draft = NewMessage.safeParse(payload).data;
     if (!draft) return;
-    const id = draft.message_id ?? uuidv7();
-    await this.sockets.whilePushing(draft.recipient_id, id, () => this.storeAndShow(sender, id, draft));
-  }
-
-  private async storeAndShow({ userId }: UserActor, id: string, draft: z.output<typeof NewMessage>): Promise<void> {
     const { message_id: chosen, encrypted_session_key: sessionKey = null, media_ids, ...rest } = draft;
     const uploads = (media_ids ?? []).filter((id) => id !== undefined);
     const content = { ...rest, encrypted_session_key: sessionKey ?? NO_SESSION_KEY, ...(uploads.length > 0 && { media_ids: uploads }) };
     const options = chosen ? { key: `message/${chosen}` } : undefined;
-    const stored = await this.messages.post({ message_id: id, ...content }, options).catch((error: unknown) => {
+    const stored = await this.messages.post({ message_id: chosen, ...content }, options).catch((error: unknown) => {
       if (isError(error, KeyReused)) return undefined; // his id, with something else in it: the first one stands
       throw error;
     });

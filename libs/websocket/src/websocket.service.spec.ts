@@ -3,6 +3,7 @@ import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
 import { type DataHome, ownHome } from '../../../test/support/data-homes';
 import { keyValueStores } from '../../../test/support/fragile.keyvalue';
 import { type House, startHouse } from '../../../test/support/house';
+import { until } from '../../../test/support/until';
 import type { Connection } from './connections';
 import { type Frame, websocketContract } from './contract';
 import { LEASE_MS, Presence } from './presence';
@@ -53,6 +54,22 @@ describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueNam
     await sockets.close(phone.connection);
     expect(await calls().push({ user_id: ada, frame })).toEqual({ delivered: 1 });
     expect(await calls().push({ user_id: randomUUID(), frame })).toEqual({ delivered: 0 });
+  });
+
+  it.each([2, 100])('take what is pushed to %d users once, also in another process', async (count) => {
+    const other = await startHouse({ domains: ['websocket'], home, keyvalue });
+    try {
+      const users = Array.from({ length: count }, () => randomUUID());
+      const [near, far] = [socket(users[0]!), socket(users[1]!)];
+      await sockets.open(near.connection);
+      await other.get(WebsocketService).open(far.connection);
+      const frame = { type: 'new_group_message', id: '', body: { count } };
+      await calls().pushMany({ user_ids: users, frame });
+      await until(async () => far.frames.length > 0);
+      expect([near.frames, far.frames]).toEqual([[frame], [frame]]);
+    } finally {
+      await other.close();
+    }
   });
 
   it('make their user online until the last of them has gone', async () => {

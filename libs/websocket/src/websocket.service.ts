@@ -22,8 +22,6 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   onGap: () => void = () => undefined;
   /** What took its way from here just now, to all sockets that its user has. */
   private readonly pushed = new LRUCache<string, true>({ max: REMEMBERED_PUSHES });
-  /** What is about to. */
-  private readonly pushing = new Set<string>();
 
   constructor(
     private readonly connections: Connections,
@@ -76,21 +74,9 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     return { delivered };
   }
 
-  /** While something is stored and then pushed to him: its event, which may come between the two, has nothing to make good. */
-  async whilePushing<T>(userId: string, frameId: string, work: () => Promise<T>): Promise<T> {
-    const push = `${userId}/${frameId}`;
-    this.pushing.add(push);
-    try {
-      return await work();
-    } finally {
-      this.pushing.delete(push);
-    }
-  }
-
-  /** Whether this process has pushed a frame of that id to all sockets of the user, or is about to. False says nothing: others push too. */
+  /** Whether this process has pushed a frame of that id to all sockets of the user. False says nothing: others push too. */
   hasPushed(userId: string, frameId: string): boolean {
-    const push = `${userId}/${frameId}`;
-    return this.pushing.has(push) || this.pushed.has(push);
+    return this.pushed.has(`${userId}/${frameId}`);
   }
 
   /** Whether it arrives nobody hears: for what is good only at this moment, or comes again otherwise. */

@@ -103,6 +103,9 @@ function here(
   { upgrade, user, upstream }: { upgrade: Upgrade; user: UserActor; upstream?: WebSocket },
   { adapter }: SocketsParts,
 ): FastifyReply {
+  const end = () => upstream?.close(); // whatever becomes of the handshake
+  if (upgrade.socket.destroyed) end();
+  else upgrade.socket.once('close', end);
   reply.raw.detachSocket(upgrade.socket as never);
   adapter.open(upgrade, user, { request: raw, address: ip, upstream });
   return reply;

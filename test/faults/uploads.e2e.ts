@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { hashOf, mixedExtension, sendFile, type SentFile } from '../media/senders';
 import { Deployment } from '../support/deployment';
 import { type Person, register } from '../support/people';

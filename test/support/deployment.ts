@@ -125,7 +125,9 @@ export class Deployment {
 
   /** Where a database of it is, as the superuser; that of the legacy system if there is one, and the monolith has such data. */
   databaseUrl(name: DatabaseName): string {
-    const isShared = (Object.values(domains) as DomainEntry[]).some(({ database, tableSet }) => database === name && tableSet !== undefined);
+    const isShared = (Object.values(domains) as DomainEntry[]).some(
+      ({ database, tableSet }) => database === name && tableSet !== undefined,
+    );
     return (isShared && this.system?.database.url) || this.environment[settingOf(name)]!;
   }
 

@@ -8,7 +8,13 @@ import type { Attachment } from './contract';
 import { DeliveryStore } from './delivery.store';
 
 type Refs = readonly Readonly<Record<string, unknown>>[] | null | undefined;
-type ByMessage = ReadonlyMap<string, readonly MessageAttachment[]>;
+
+interface Naming {
+  readonly id: string;
+  readonly sender_id: string;
+  readonly recipient_id: string;
+  readonly media_refs: Refs;
+}
 
 /** Of one question to media. */
 const BATCH = 5_000;
@@ -30,9 +36,18 @@ export class AttachmentService {
     return new Map([...(found ?? [])].map(([id, attachments]) => [id, attachments.map(toAttachment)]));
   }
 
-  /** The same messages, with what media knows about their files instead of what their senders said. */
-  async withRefs<M extends { readonly id: string; readonly media_refs: Refs }>(messages: readonly M[]) {
-    const found = await this.ask(messages.filter(({ media_refs }) => media_refs?.length).map(({ id }) => id));
+  /**
+   * The same messages, with what media knows about their files instead of what their senders said. One that is asked for so soon after it
+   * was accepted that nobody has linked its files yet gets them here.
+   */
+  async withRefs<M extends Naming>(messages: readonly M[]) {
+    const naming = messages.filter(({ media_refs }) => idsOf(media_refs).length > 0);
+    const found = await this.ask(naming.map(({ id }) => id));
+    for (const { id, sender_id, recipient_id, media_refs } of found ? naming : []) {
+      if (found?.has(id)) continue;
+      const linked = await this.tryLink(id, sender_id, recipient_id, media_refs);
+      if (linked) found?.set(id, [...linked]);
+    }
     return messages.map((message) => ({ ...message, media_refs: toRefs(message.media_refs, found && (found.get(message.id) ?? [])) }));
   }
 
@@ -59,7 +74,7 @@ export class AttachmentService {
   }
 
   /** @returns undefined if media could not be asked */
-  private async ask(messageIds: readonly string[]): Promise<ByMessage | undefined> {
+  private async ask(messageIds: readonly string[]): Promise<Map<string, MessageAttachment[]> | undefined> {
     const found = new Map<string, MessageAttachment[]>();
     try {
       for (let from = 0; from < messageIds.length; from += BATCH) {

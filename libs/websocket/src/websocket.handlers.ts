@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { sessionRevoked } from '@banyan/auth/contract/events';
 import { messageContract } from '@banyan/message/contract';
 import { messageRead, messageReceived, messageSent } from '@banyan/message/contract/events';
@@ -10,6 +11,9 @@ import { contactAdded } from '@banyan/user/contract/events';
 import { contactAddedFrame } from './contact-frame';
 import { receiptFrame } from './receipt-frame';
 import { WebsocketService } from './websocket.service';
+
+/** So long whoever took a message may take to push it. */
+const PATIENCE_MS = 250;
 
 /** What happened elsewhere, as frames. A repeat makes the same frame, and no socket takes it twice. */
 @Subscriber('websocket')
@@ -26,12 +30,15 @@ export class WebsocketHandlers {
     await this.sockets.endSessions(user_id, session_id);
   }
 
-  /** Whoever took the message has pushed it already; here it is done if that was lost. */
+  /** Whoever took the message pushes it, in his own frame and with its files; here it is done if that was lost. */
   @On(messageSent)
-  async pushMissed({ data: { message_id, recipient_id, position } }: Delivered<typeof messageSent>): Promise<void> {
+  async pushMissed({ occurred_at, data: { message_id, recipient_id, position } }: Delivered<typeof messageSent>): Promise<void> {
     if (position === null || this.sockets.hasPushed(recipient_id, message_id)) return;
     const { online } = await this.sockets.online([recipient_id]);
     if (online.length === 0) return;
+    // Events that have waited are not made to wait longer: however many there are, they get through.
+    await pause(Math.min(PATIENCE_MS, Math.max(0, Date.parse(occurred_at) + PATIENCE_MS - Date.now())));
+    if (this.sockets.hasPushed(recipient_id, message_id)) return;
     const { message } = await this.messages.queued({ message_id });
     if (message) await this.sockets.push(recipient_id, { type: 'relay_message', id: message_id, body: { data: message } });
   }

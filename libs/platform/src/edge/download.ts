@@ -43,8 +43,7 @@ export async function answerDownload(
     reply.header('Content-Range', `bytes */${size_bytes}`);
     throw RangeNotSatisfiable();
   }
-  const isEmpty = size_bytes === 0 || request.method === 'HEAD';
-  const bytes = isEmpty ? Readable.from([]) : await readFrom(objects, key, range);
+  const bytes = size_bytes === 0 ? Readable.from([]) : await readFrom(objects, key, range);
   if (range) reply.code(206).header('Content-Range', `bytes ${range.start}-${range.end}/${size_bytes}`);
   const length = range ? range.end - range.start + 1 : size_bytes;
   return reply.header('Content-Type', content_type).header('Content-Length', length).send(bytes);

@@ -56,7 +56,7 @@ export async function measureSockets(env, { folder, worker }, { idle, readers, r
     const split = { ...settings, ...worker };
     const services = await Promise.all(
       ['websocket', 'message', 'relay', 'user'].map((SERVE) =>
-        startBanyan({ ...split, SERVE, DATA_DIR: join(folder, SERVE) }, { cwd: folder }),
+        startBanyan({ ...split, SERVE, PUBLIC_URL: 'http://localhost', DATA_DIR: join(folder, SERVE) }, { cwd: folder }),
       ),
     );
     const host = await startBanyan(split, { cwd: folder });

@@ -8,6 +8,7 @@ import { AdoptedQueue } from '@banyan/relay/adopted-queue';
 import { adopt } from '@banyan/relay/contract';
 import type { DataSource } from 'typeorm';
 import { LegacyProcess } from '../legacy-app/legacy-process';
+import { sendFile } from '../media/senders';
 import { TEST_SECRET } from '../support/banyan';
 import { banyan as runBanyan } from '../support/cli';
 import { startOnLegacy, type ServerOnLegacy } from '../support/legacy-server';
@@ -193,7 +194,8 @@ describe('a message that a host brings to legacy', () => {
 
   it('survives the death of legacy, whoever serves its recipient then, with what its row does not have', async () => {
     await route(all);
-    const refs = [{ id: randomUUID(), kind: 'image' }];
+    const { body: picture } = await sendFile(banyan.url, ada, 1_000, { extension: 'png' });
+    const refs = [picture];
     const { message_id } = await sendBy(ada, { ttl_days: 3, signatures: [{ s: 1 }], media_refs: refs, has_media: true });
     await legacy.kill();
     await legacy.startAgain();

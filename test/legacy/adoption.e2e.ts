@@ -194,8 +194,8 @@ describe('a message that a host brings to legacy', () => {
 
   it('survives the death of legacy, whoever serves its recipient then, with what its row does not have', async () => {
     await route(all);
-    const { body: picture } = await sendFile(banyan.url, ada, 1_000, { extension: 'png' });
-    const refs = [picture];
+    const { body: film } = await sendFile(banyan.url, ada, 1_000);
+    const refs = [film];
     const { message_id } = await sendBy(ada, { ttl_days: 3, signatures: [{ s: 1 }], media_refs: refs, has_media: true });
     await legacy.kill();
     await legacy.startAgain();

@@ -46,7 +46,7 @@ export interface Asked extends RawRequest {
 export class Known {
   private readonly byName = new Map<string, string[]>();
 
-  /** @param lasting what is there from beginning to end, by the name of the field */
+  /** @param lasting what is there now, by the name of the field; whoever passes it may change it */
   constructor(private readonly lasting: Readonly<Record<string, readonly string[]>>) {}
 
   learn(value: unknown): void {
@@ -69,6 +69,12 @@ export class Known {
     const values = this.byName.get(name) ?? [];
     this.byName.set(name, [...values.slice(-20), value]);
   }
+}
+
+/** Somebody who asks: his token, and what is his, by the name of the field. */
+export interface Asker {
+  readonly token: string;
+  readonly own: Readonly<Record<string, string>>;
 }
 
 type Kind = 'valid' | 'broken' | 'hostile';
@@ -129,7 +135,8 @@ export class Generator {
   }
 
   /** @param n which operation: in turn, so that none is left out */
-  next(n: number, random: Random, tokens: readonly string[]): Asked {
+  next(n: number, random: Random, askers: readonly Asker[]): Asked {
+    const { token, own } = random.of(askers);
     const { method, path, described } = this.operations[n % this.operations.length]!;
     const { operationId, parameters = [], requestBody } = described;
     const kind = random.of<Kind>(['valid', 'valid', 'broken', 'hostile']);
@@ -140,18 +147,24 @@ export class Generator {
       if (place === 'header') {
         if (random.chance(0.3)) headers[name] = random.chance(0.8) ? `key-${random.of(['a', 'b', 'c'])}` : 'x'.repeat(300);
       } else if (place === 'path') {
-        target = target.replace(`{${name}}`, this.inUrl(kind, name, schema, random));
+        target = target.replace(`{${name}}`, this.inUrl(kind, name, schema, random, own));
       } else if (random.chance(required ? 0.95 : 0.5)) {
-        query.push(`${name}=${this.inUrl(kind, name, schema, random)}`);
-        if (kind === 'hostile' && random.chance(0.1)) query.push(`${name}=${this.inUrl(kind, name, schema, random)}`);
+        query.push(`${name}=${this.inUrl(kind, name, schema, random, own)}`);
+        if (kind === 'hostile' && random.chance(0.1)) query.push(`${name}=${this.inUrl(kind, name, schema, random, own)}`);
       }
     }
-    if (random.chance(0.9)) headers.authorization = `Bearer ${random.of(tokens)}`;
-    const body = this.body(kind, requestBody, headers, random);
+    if (random.chance(0.9)) headers.authorization = `Bearer ${token}`;
+    const body = this.body(kind, requestBody, headers, random, own);
     return { operationId, method, path: query.length > 0 ? `${target}?${query.join('&')}` : target, headers, body };
   }
 
-  private body(kind: Kind, about: Described['requestBody'], headers: Record<string, string>, random: Random): string | undefined {
+  private body(
+    kind: Kind,
+    about: Described['requestBody'],
+    headers: Record<string, string>,
+    random: Random,
+    own: Asker['own'],
+  ): string | undefined {
     const [type, content] = Object.entries(about?.content ?? {})[0] ?? [];
     if (!type || !content) {
       if (!random.chance(0.1)) return undefined;
@@ -162,35 +175,37 @@ export class Generator {
     headers['content-type'] = kind === 'hostile' && random.chance(0.1) ? random.of(['text/plain', 'nonsense', 'application/xml']) : type;
     if (kind === 'hostile' && random.chance(0.1))
       return random.of(['', '[]', '{', 'null', '7', '"text"', '\ufeff{}', '{}{}', '{"a":1,"a":2}']);
-    return this.json(kind, '', content.schema, random);
+    return this.json(kind, '', content.schema, random, own);
   }
 
-  private inUrl(kind: Kind, name: string, schema: Schema, random: Random): string {
+  private inUrl(kind: Kind, name: string, schema: Schema, random: Random, own: Asker['own']): string {
     if (kind === 'hostile' && random.chance(0.6)) return random.of(Object.values(urlValues));
-    const text = JSON.parse(this.json(kind === 'hostile' ? 'broken' : kind, name, schema, random)) as unknown;
+    const text = JSON.parse(this.json(kind === 'hostile' ? 'broken' : kind, name, schema, random, own)) as unknown;
     return encodeURIComponent(typeof text === 'string' ? text.toWellFormed() : JSON.stringify(text));
   }
 
   /** JSON as it goes over the wire, which is not always what a serialiser would write. */
-  private json(kind: Kind, name: string, schema: Schema, random: Random): string {
+  private json(kind: Kind, name: string, schema: Schema, random: Random, own: Asker['own']): string {
     if (schema.type === 'object' && schema.properties) {
       const fields = Object.entries(schema.properties).filter(([field]) =>
         random.chance(schema.required?.includes(field) ? (kind === 'valid' ? 1 : 0.9) : 0.5),
       );
-      const members = fields.map(([field, inside]) => `${JSON.stringify(field)}:${this.json(kind, field, inside, random)}`);
+      const members = fields.map(([field, inside]) => `${JSON.stringify(field)}:${this.json(kind, field, inside, random, own)}`);
       if (kind === 'hostile' && random.chance(0.2)) members.push('"__proto__":{"polluted":true}');
       return `{${members.join()}}`;
     }
     if (kind === 'hostile' && random.chance(0.4)) return random.of(Object.values(jsonValues));
     if (kind === 'broken' && random.chance(0.4)) return broken(schema, random);
-    return this.valid(name, schema, random);
+    return this.valid(name, schema, random, own);
   }
 
-  private valid(name: string, schema: Schema, random: Random): string {
+  private valid(name: string, schema: Schema, random: Random, own: Asker['own']): string {
     const { type, format, minimum = -5, maximum = 100, minItems = 0, maxItems = 3 } = schema;
     if (schema.const !== undefined) return JSON.stringify(schema.const);
     if (schema.enum) return JSON.stringify(random.of(schema.enum));
-    if (schema.anyOf) return this.json('valid', name, random.of(schema.anyOf), random);
+    if (schema.anyOf) return this.json('valid', name, random.of(schema.anyOf), random, own);
+    const mine = own[name];
+    if (mine !== undefined && random.chance(0.4)) return JSON.stringify(mine);
     if (type === 'string') return JSON.stringify(this.text(name, format, schema, random));
     if (type === 'integer' || type === 'number') {
       const low = Math.max(minimum, -1_000_000);
@@ -199,7 +214,7 @@ export class Generator {
     if (type === 'boolean') return String(random.chance(0.5));
     if (type === 'array') {
       const length = minItems + Math.floor(random.next() * (Math.min(maxItems, minItems + 3) - minItems + 1));
-      return `[${Array.from({ length }, () => this.json('valid', name, schema.items ?? {}, random)).join()}]`;
+      return `[${Array.from({ length }, () => this.json('valid', name, schema.items ?? {}, random, own)).join()}]`;
     }
     return random.of(['{}', '{"a":1}', '{"00000000-0000-4000-8000-000000000000":"key"}']);
   }

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Settings } from '@banyan/platform/config/table';
-import { type Actor, type Input, type UserActor } from '@banyan/platform/contract';
-import { Database, type Transaction } from '@banyan/platform/database/database';
+import type { Input } from '@banyan/platform/contract';
+import { Database } from '@banyan/platform/database/database';
 import { once } from '@banyan/platform/database/request-keys';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { InjectLog, OBJECTS, SETTINGS } from '@banyan/platform/nest/inject';
@@ -19,36 +19,32 @@ import {
   FileRemoved,
   FileTypeNotAllowed,
   ImageTooLarge,
-  mediaDeleted,
   MediaNotFound,
   mediaUploaded,
   type MessageAttachment,
-  NotTheUploader,
   QuotaExceeded,
   type reserve,
   type Uploaded,
   UploadNotFound,
 } from './contract';
 import { categoryOf, extensionOf, HEAD_BYTES, isInline, servedType, withoutTricks } from './file-types';
-import { type AttachmentRow, MediaStore, type ObjectRow } from './media.store';
-import { PIXEL_LIMIT, pixelsOf, pixelsOfAll, thumbnailOf } from './thumbnails';
+import { type AttachmentRow, MediaStore, nameOf, type ObjectRow } from './media.store';
+import { KEY_LIFE_MS, RemovalService } from './removal.service';
+import { hasThumbnail, PIXEL_LIMIT, pixelsOf, pixelsOfAll, thumbnailNameOf, thumbnailOf } from './thumbnails';
 
 const MEBIBYTE = 1_048_576;
-const KEY_LIFE_MS = 24 * 3_600_000;
 const FILES = '/api/v1/media/files/';
 const YEAR_SECONDS = 31_536_000;
 /** In which the size of an image is said; cameras put a lot before it. */
 const IMAGE_HEAD_BYTES = 262_144;
 /** Names that the monolith gives. */
 const LEGACY_NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[A-Za-z0-9]{1,8}$/;
-const BATCH = 200;
-/** Less than `dropExpired` may take. */
-const SWEEP_MS = 20_000;
 
 @Injectable()
 export class MediaService {
   constructor(
     private readonly store: MediaStore,
+    private readonly removal: RemovalService,
     private readonly database: Database,
     private readonly outbox: Outbox,
     @Inject(OBJECTS) private readonly objects: ObjectStore,
@@ -84,7 +80,7 @@ export class MediaService {
     if (row.state === 'stored') return toUploaded(row);
     const served_type = await this.judge(row, size_bytes).catch(async (error: unknown) => {
       if ((error as { code?: unknown }).code === FileTypeNotAllowed.code || (error as { code?: unknown }).code === ImageTooLarge.code)
-        await this.giveUp(row);
+        await this.removal.giveUp(row);
       throw error;
     });
     const stored = { size_bytes, sha256, served_type, file_url: FILES + row.name };
@@ -98,7 +94,7 @@ export class MediaService {
       return true;
     });
     if (!isKept) {
-      await this.giveUp(row);
+      await this.removal.giveUp(row);
       throw QuotaExceeded();
     }
     await this.mirror(upload_id).catch((error: unknown) => this.log.warn({ err: error }, 'an upload comes to the monolith later'));
@@ -127,17 +123,11 @@ export class MediaService {
   private async pixels(key: string, head: Buffer, sizeBytes: number): Promise<number> {
     const found = await pixelsOf(head);
     if (found !== undefined || sizeBytes <= head.length) return found ?? 0;
-    return (await pixelsOfAll(await this.objects.read(key))) ?? 0;
+    return (await pixelsOfAll(() => this.objects.read(key))) ?? 0;
   }
 
   private async head(key: string, bytes: number, sizeBytes: number): Promise<Buffer> {
     return buffer(await this.objects.read(key, { start: 0, end: Math.min(bytes, sizeBytes) - 1 }));
-  }
-
-  /** The bytes first: while the row is there, somebody comes back for them. */
-  private async giveUp(row: ObjectRow): Promise<void> {
-    await this.database.transaction((tx) => this.store.remove(tx, { ...row, uploader_id: null }, 0));
-    await this.erase(row.id);
   }
 
   async file(name: string) {
@@ -254,111 +244,22 @@ export class MediaService {
     return { attached: ids.filter((id) => there.has(id)), attachments };
   }
 
-  async remove(actor: UserActor, key: string, mediaId: string) {
-    const body = { media_id: mediaId };
-    const answer = await this.database.transaction((tx) =>
-      once(tx, { userId: actor.userId, key, operation: 'media.remove', body, ttlMs: KEY_LIFE_MS }, async () => {
-        await this.removeIn(tx, mediaId, actor);
-        return { message: 'Media deleted successfully' as const };
-      }),
-    );
-    await this.erase(mediaId).catch((error: unknown) => this.log.warn({ err: error }, 'a removed file is erased later'));
-    return answer;
-  }
-
-  /** @throws MediaNotFound, NotTheUploader */
-  private async removeIn(tx: Transaction, mediaId: string, by: Actor): Promise<void> {
-    const row = await this.store.lock(tx, mediaId);
-    const [attachment] = await this.store.lockAttachments(tx, [mediaId]);
-    if (row ? row.state === 'removed' || (row.is_listed && !attachment && by.kind === 'user') : !attachment) throw MediaNotFound();
-    const owner = row?.uploader_id ?? attachment?.sender_id;
-    if (by.kind === 'user' && owner !== by.userId && (owner || by.role !== 'admin')) throw NotTheUploader();
-    const gone = row ?? { ...attachment!, name: nameOf(attachment!), uploader_id: null };
-    await this.store.remove(tx, gone, row?.state === 'stored' ? (row.size_bytes ?? 0) : 0);
-    const message_id = row?.message_id ?? attachment?.message_id ?? null;
-    await this.outbox.add(tx, mediaDeleted, { media_id: mediaId, message_id, by: by.kind === 'user' ? by.userId : null }, { key: mediaId });
-  }
-
-  /**
-   * Its bytes, once it is found no more. Can be repeated. What was only reserved may be on its way into the store at this moment: its row
-   * stays until no upload can last that long (`dropExpired`).
-   */
-  async erase(mediaId: string): Promise<void> {
-    const row = await this.store.find(mediaId);
-    if (row?.state !== 'removed') return;
-    await this.eraseBytes(row);
-    if (row.size_bytes !== null) await this.store.forget(mediaId);
-  }
-
-  private async eraseBytes({ name, thumbnail }: ObjectRow): Promise<void> {
-    await this.objects.remove(name);
-    if (thumbnail) await this.objects.remove(thumbnail);
-  }
-
   /** Repeats are harmless: a file has one thumbnail or none. */
   async makeThumbnail(mediaId: string): Promise<void> {
     const row = await this.store.find(mediaId);
-    if (row?.state !== 'stored' || row.thumbnail || !row.size_bytes || !/^image\/(jpeg|png|gif|webp)$/.test(row.served_type ?? '')) return;
-    const image = await thumbnailOf(await this.objects.read(row.name));
+    if (row?.state !== 'stored' || row.thumbnail || !row.size_bytes || !hasThumbnail(row.served_type)) return;
+    const image = await thumbnailOf(() => this.objects.read(row.name));
     if (!image) return;
-    // Its own name, as unguessable as the file's; made of the id, so that a repeat writes over it instead of beside it.
-    const name = `${row.name.slice(0, 36)}.thumbnail.webp`;
+    const name = thumbnailNameOf(row.name);
     await this.objects.put(name, Readable.from([image]), { contentType: 'image/webp' });
     const isKept = await this.database.transaction((tx) => this.store.setThumbnail(tx, mediaId, name, FILES + name));
     if (!isKept && (await this.store.find(mediaId))?.thumbnail !== name) await this.objects.remove(name);
-  }
-
-  async removeOfMessage(messageId: string): Promise<void> {
-    for (const { id } of await this.store.listOf([messageId])) await this.removeUnasked(id);
-  }
-
-  /** All of them, or as many as go in its time: what is left is there the next time. */
-  async dropExpired() {
-    const until = Date.now() + SWEEP_MS;
-    let dropped = 0;
-    for (let some = BATCH; some === BATCH && Date.now() < until;) {
-      const expired = await this.store.listExpired(this.settings.UPLOAD_UNLINKED_HOURS, BATCH);
-      for (const { id } of expired) await this.removeUnasked(id);
-      dropped += some = expired.length;
-    }
-    for (let some = BATCH; some === BATCH && Date.now() < until;) {
-      const left = await this.store.listLeft(BATCH);
-      for (const row of left) {
-        await this.eraseBytes(row);
-        await this.store.forget(row.id);
-      }
-      some = left.length;
-    }
-    return { dropped };
-  }
-
-  /** First nothing more is taken from him, then everything goes. */
-  async purge(userId: string): Promise<Record<string, never>> {
-    await this.store.markRemoved(userId);
-    for (;;) {
-      const some = await this.store.listOfUser(userId, BATCH);
-      for (const { id } of some) await this.removeUnasked(id);
-      if (some.length < BATCH) break;
-    }
-    await this.store.forgetUser(userId);
-    return {};
-  }
-
-  private async removeUnasked(mediaId: string): Promise<void> {
-    await this.database
-      .transaction((tx) => this.removeIn(tx, mediaId, { kind: 'system', name: 'media' }))
-      .catch((error: unknown) => {
-        if ((error as { code?: unknown }).code !== MediaNotFound.code) throw error;
-      });
-    await this.erase(mediaId).catch((error: unknown) => this.log.warn({ err: error }, 'a removed file is erased later'));
   }
 
   private get quota(): number {
     return this.settings.UPLOAD_QUOTA_MB * MEBIBYTE;
   }
 }
-
-const nameOf = ({ file_url }: AttachmentRow): string => file_url.split('/').at(-1)!;
 
 function toUploaded({ id, file_name, file_type, size_bytes, name }: ObjectRow): Uploaded {
   const category = categoryOf(file_name) ?? 'document';

@@ -26,8 +26,8 @@ export class MediaController implements Handlers<typeof mediaContract> {
     return this.media.reserve(actor.userId, key, draft);
   }
 
-  complete(stored: Input<typeof complete>, { actor }: CallContext) {
-    return this.media.complete(actor.userId, stored);
+  complete(stored: Input<typeof complete>, { actor, key }: CallContext) {
+    return this.media.complete(actor.userId, key, stored);
   }
 
   file({ filename }: Input<typeof file>) {

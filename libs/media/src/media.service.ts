@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Settings } from '@banyan/platform/config/table';
-import type { Input } from '@banyan/platform/contract';
+import { type Input, isError, KeyReused } from '@banyan/platform/contract';
 import { Database } from '@banyan/platform/database/database';
-import { once } from '@banyan/platform/database/request-keys';
+import { findAnswer, type KeyedRequest, once } from '@banyan/platform/database/request-keys';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { InjectLog, OBJECTS, SETTINGS } from '@banyan/platform/nest/inject';
 import type { ObjectStore } from '@banyan/platform/objects/object-store';
@@ -31,6 +31,9 @@ import { categoryOf, extensionOf, HEAD_BYTES, isInline, servedType, withoutTrick
 import { type AttachmentRow, MediaStore, nameOf, type ObjectRow } from './media.store';
 import { KEY_LIFE_MS, RemovalService } from './removal.service';
 import { hasThumbnail, PIXEL_LIMIT, pixelsOf, pixelsOfAll, thumbnailNameOf, thumbnailOf } from './thumbnails';
+
+/** After them nobody comes back with the same bytes. */
+const REFUSALS = [FileTypeNotAllowed, ImageTooLarge, QuotaExceeded, KeyReused];
 
 const MEBIBYTE = 1_048_576;
 const FILES = '/api/v1/media/files/';
@@ -73,32 +76,44 @@ export class MediaService {
     );
   }
 
-  /** What the bytes are is looked at here, in the object store: they came past no other part of this domain. */
-  async complete(userId: string, { upload_id, size_bytes, sha256 }: Input<typeof complete>): Promise<Uploaded> {
+  /**
+   * What the bytes are is looked at here, in the object store: they came past no other part of this domain. Sent again under its key, with the
+   * same bytes, it is the first upload: each attempt has an object of its own, and this one's goes.
+   */
+  async complete(userId: string, key: string, { upload_id, size_bytes, sha256 }: Input<typeof complete>): Promise<Uploaded> {
     const row = await this.store.find(upload_id);
-    if (!row || row.uploader_id !== userId || row.state === 'removed') throw UploadNotFound();
+    if (!row || row.uploader_id !== userId) throw UploadNotFound();
     if (row.state === 'stored') return toUploaded(row);
-    const served_type = await this.judge(row, size_bytes).catch(async (error: unknown) => {
-      if ((error as { code?: unknown }).code === FileTypeNotAllowed.code || (error as { code?: unknown }).code === ImageTooLarge.code)
-        await this.removal.giveUp(row);
+    const body = { file_name: row.file_name, file_type: row.file_type, size_bytes, sha256 };
+    const request = { userId, key, operation: 'media.complete', body, ttlMs: KEY_LIFE_MS };
+    try {
+      const answer = (await findAnswer<Uploaded>(this.database, request)) ?? (await this.keep(row, request, { size_bytes, sha256 }));
+      if (answer.id !== upload_id) await this.removal.giveUp(row);
+      await this.mirror(answer.id).catch((error: unknown) => this.log.warn({ err: error }, 'an upload comes to the monolith later'));
+      return answer;
+    } catch (error) {
+      if (REFUSALS.some((refusal) => isError(error, refusal))) await this.removal.giveUp(row);
       throw error;
-    });
-    const stored = { size_bytes, sha256, served_type, file_url: FILES + row.name };
-    const isKept = await this.database.transaction(async (tx) => {
-      const now = await this.store.lock(tx, upload_id);
-      if (now?.state === 'stored') return true;
-      if (now?.state !== 'reserved' || (await this.store.isRemoved(tx, userId))) throw UploadNotFound();
-      if (!(await this.store.use(tx, userId, size_bytes, this.quota))) return false;
-      await this.store.store(tx, now, stored);
-      await this.outbox.add(tx, mediaUploaded, { media_id: upload_id, uploader_id: userId }, { key: upload_id });
-      return true;
-    });
-    if (!isKept) {
-      await this.removal.giveUp(row);
-      throw QuotaExceeded();
     }
-    await this.mirror(upload_id).catch((error: unknown) => this.log.warn({ err: error }, 'an upload comes to the monolith later'));
-    return toUploaded({ ...row, size_bytes });
+  }
+
+  /** @throws what `complete` throws */
+  private async keep(row: ObjectRow, request: KeyedRequest, bytes: { size_bytes: number; sha256: string }): Promise<Uploaded> {
+    const { id, name } = row;
+    if (row.state !== 'reserved') throw UploadNotFound();
+    const stored = { ...bytes, served_type: await this.judge(row, bytes.size_bytes), file_url: FILES + name };
+    return this.database.transaction((tx) =>
+      once(tx, request, async () => {
+        const { userId } = request;
+        const now = await this.store.lock(tx, id);
+        if (now?.state === 'stored') return toUploaded(now);
+        if (now?.state !== 'reserved' || (await this.store.isRemoved(tx, userId))) throw UploadNotFound();
+        if (!(await this.store.use(tx, userId, bytes.size_bytes, this.quota))) throw QuotaExceeded();
+        await this.store.store(tx, now, stored);
+        await this.outbox.add(tx, mediaUploaded, { media_id: id, uploader_id: userId }, { key: id });
+        return toUploaded({ ...row, size_bytes: bytes.size_bytes });
+      }),
+    );
   }
 
   /** To the monolith's folder, as long as the monolith may have to serve it again. Can be repeated. */

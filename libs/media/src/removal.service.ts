@@ -57,9 +57,11 @@ export class RemovalService {
     await this.outbox.add(tx, mediaDeleted, { media_id: mediaId, message_id, by: by.kind === 'user' ? by.userId : null }, { key: mediaId });
   }
 
-  /** An upload that is refused. The bytes first: while the row is there, somebody comes back for them. */
+  /** An upload that is not kept. */
   async giveUp(row: ObjectRow): Promise<void> {
-    await this.database.transaction((tx) => this.store.remove(tx, { ...row, uploader_id: null }, 0));
+    await this.database.transaction(async (tx) => {
+      if ((await this.store.lock(tx, row.id))?.state === 'reserved') await this.store.remove(tx, row, 0);
+    });
     await this.erase(row.id);
   }
 

@@ -125,7 +125,12 @@ describe.each(dataHomes)('media in $name', ({ open, name }) => {
         (await home.admin(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)).length > 0,
     );
     await sender.query('UPDATE banyan_media.media_attachments SET message_id = $2 WHERE id = $1', [file.id, messageId]);
-    await sender.query('UPDATE banyan_media.media_objects SET message_id = $2 WHERE id = $1', [file.id, messageId]);
+    await sender.query(
+      `INSERT INTO banyan_media.media_attachments (id, message_id, file_name, file_type, file_size, file_url, created_at, sender_id, recipient_id)
+       SELECT id, $2, file_name, file_type, size_bytes, $3, created_at, $4, $5 FROM banyan_media.media_objects WHERE id = $1 AND NOT is_listed`,
+      [file.id, messageId, file.file_url, alice, bob],
+    );
+    await sender.query('UPDATE banyan_media.media_objects SET message_id = $2, is_listed = true WHERE id = $1', [file.id, messageId]);
     await sender.query('COMMIT');
     await dropping;
     expect(await states([file.id])).toEqual(['stored']);

@@ -3,7 +3,7 @@
  * different machines or runs say little; ratios within one run do. Some nine minutes; prints Markdown (docs/bench.md). A missed
  * target is said and fails nothing.
  *
- *     npm run bench -- --only send,read     of start, call, carrier, split, home, proxy, sockets, search, sign-in, send, read
+ *     npm run bench -- --only send,read     of start, call, carrier, split, home, proxy, sockets, uploads, search, sign-in, send, read
  *     npm run bench -- --short              a trial: few and short rounds
  *     npm run bench -- --profile FOLDER     a CPU profile of the server there, for Chrome's developer tools
  */
@@ -28,9 +28,10 @@ import { measureSignIn } from './sign-in.mjs';
 import { measureSockets } from './sockets.mjs';
 import { measureSplit } from './split.mjs';
 import { measureStartUp, printMemory } from './start-up.mjs';
+import { measureUploads } from './uploads.mjs';
 import { residentMb } from './usage.mjs';
 
-const ROOMS = ['start', 'call', 'carrier', 'split', 'home', 'proxy', 'sockets', 'search', 'sign-in', 'send', 'read'];
+const ROOMS = ['start', 'call', 'carrier', 'split', 'home', 'proxy', 'sockets', 'uploads', 'search', 'sign-in', 'send', 'read'];
 const CALL_TARGET_US = 10;
 
 const { values: options } = parseArgs({
@@ -49,6 +50,7 @@ const sizes = options.short
       home: { rounds: 2, seconds: 3 },
       proxy: { rounds: 2, seconds: 3 },
       sockets: { idle: 2_000, readers: 200, rounds: 2, seconds: 3 },
+      uploads: { uploads: 100, rounds: 2 },
       search: { users: 100_000, searches: 20, inserts: 500 },
       signIn: { rounds: 1, seconds: 3, pairs: 10, checks: 500 },
       send: { rounds: 2, seconds: 4 },
@@ -61,6 +63,7 @@ const sizes = options.short
       home: { rounds: 6, seconds: 4 },
       proxy: { rounds: 6, seconds: 4 },
       sockets: { idle: 10_000, readers: 500, rounds: 4, seconds: 4 },
+      uploads: { uploads: 400, rounds: 5 },
       search: { users: 1_000_000, searches: 100, inserts: 5_000 },
       signIn: { rounds: 3, seconds: 5, pairs: 100, checks: 5_000 },
       send: { rounds: 10, seconds: 5 },
@@ -125,6 +128,7 @@ async function onServers(folder) {
       const worker = { AMQP_URL: services.settings.AMQP_URL, CARRIER_KEY: randomBytes(32).toString('hex'), ROUTES: routes };
       await measureSockets(env, { folder, worker }, sizes.sockets);
     }
+    if (isWanted('uploads')) await measureUploads(env, { folder }, sizes.uploads);
     if (isWanted('search')) await measureSearch(DATABASE_URL, sizes.search);
     if (isWanted('sign-in')) await measureSignIn(env, { cwd: folder, writeRequests: writeInto(folder) }, sizes.signIn);
     if (isWanted('send') || isWanted('read')) await underLoad(folder, env, processOf(services, 'postgres'));

@@ -46,6 +46,12 @@ export async function startBareSockets() {
   return { ...program, url: `http://127.0.0.1:${Number(await program.firstWords())}` };
 }
 
+/** The bare server of uploads, which writes them into `folder`. */
+export async function startBareUploads(folder) {
+  const program = start([join(here, 'uploads-bare.mjs'), folder], { env: {} });
+  return { ...program, url: `http://127.0.0.1:${Number(await program.firstWords())}` };
+}
+
 /** The program behind the proxy. */
 export async function startBehind() {
   const program = start([join(here, 'behind-server.mjs')], { env: {} });

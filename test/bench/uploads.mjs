@@ -1,94 +1,82 @@
-// Uploads of a server beside a bare Fastify with @fastify/multipart that writes to a folder, which neither hashes nor looks at anything.
-// `node test/bench/uploads.mjs [uploads] [at once] [kilobytes]`; with S3_ENDPOINT and the rest of S3's settings, into that. Prints JSON.
-import { fork } from 'node:child_process';
+/** Uploads into a folder, beside a bare Fastify with @fastify/multipart, which neither asks who it is nor hashes, looks into or records anything. */
 import { randomBytes } from 'node:crypto';
-import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { setTimeout as pause } from 'node:timers/promises';
-import multipart from '@fastify/multipart';
-import Fastify from 'fastify';
 
-import { freePort } from '../support/services/processes.mjs';
+import { printTable, ratios, withSpread } from './figures.mjs';
+import { startBanyan, startBareUploads } from './programs.mjs';
+import { cpuMs, residentMb } from './usage.mjs';
 
-const [UPLOADS, AT_ONCE, KILOBYTES] = [2, 3, 4].map((n, i) => Number(process.argv[n] ?? [400, 16, 200][i]));
-const ROUNDS = 5;
-const residentMb = (pid) => Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024);
+const USERS = 20;
+const AT_ONCE = 16;
+const BYTES = 200_000;
 
-if (process.argv[2] === 'bare') {
-  const folder = process.argv[3];
-  const app = Fastify();
-  app.register(multipart, { limits: { fileSize: Infinity } });
-  app.post('/api/v1/media/upload', async (request) => {
-    const name = randomBytes(16).toString('hex');
-    const part = await request.file();
-    await pipeline(part.file, createWriteStream(join(folder, name), { flush: true }));
-    return { name };
-  });
-  await app.listen({ port: 0, host: '127.0.0.1' });
-  process.send(app.server.address().port);
-} else {
-  const folder = mkdtempSync(join(tmpdir(), 'banyan-bench-'));
-  const port = await freePort();
-  const bare = fork(import.meta.filename, ['bare', folder]);
-  const barePort = await new Promise((resolve) => bare.once('message', resolve));
-  const environment = {
-    ...process.env,
-    PORT: port,
-    DATA_DIR: join(folder, 'data'),
-    RATE_LIMITS: 'off',
-    LOG_LEVEL: 'warn',
-    UPLOAD_QUOTA_MB: '100000',
-  };
-  const server = fork('dist/apps/server/src/main.js', [], { env: environment, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+export async function measureUploads(env, { folder }, { uploads, rounds }) {
+  console.log('\nUploads …');
+  const place = mkdtempSync(join(folder, 'uploads-'));
+  const programs = [];
   try {
-    const url = `http://127.0.0.1:${port}`;
-    while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) await pause(200);
-    const tokens = await Promise.all(Array.from({ length: 20 }, (_, n) => register(url, n)));
-    const places = { own: [url, server.pid], bare: [`http://127.0.0.1:${barePort}`, bare.pid] };
-    for (const place of Object.values(places)) await measure(place, tokens);
-    const rounds = [];
-    for (let n = 0; n < ROUNDS; n++) {
-      const round = {};
-      for (const name of n % 2 ? ['own', 'bare'] : ['bare', 'own']) round[name] = await measure(places[name], tokens);
-      rounds.push({ ...round, ratio: round.own.perSecond / round.bare.perSecond });
-    }
-    rounds.sort((a, b) => a.ratio - b.ratio);
-    const ratios = rounds.map(({ ratio }) => Number(ratio.toFixed(2)));
-    console.log(JSON.stringify({ uploads: UPLOADS, atOnce: AT_ONCE, kilobytes: KILOBYTES, ratios, median: rounds[ROUNDS >> 1] }));
+    const own = await startBanyan({ ...env, DATA_DIR: join(place, 'data'), UPLOAD_QUOTA_MB: '1000000' }, { cwd: place });
+    programs.push(own);
+    const bare = await startBareUploads(place);
+    programs.push(bare);
+    const tokens = await Promise.all(Array.from({ length: USERS }, (_, n) => register(own.url, n)));
+    const results = { own: [], bare: [] };
+    for (let round = -1; round < rounds; round++)
+      for (const [name, program] of round % 2 === 0 ? Object.entries({ bare, own }) : Object.entries({ own, bare })) {
+        const result = await load(program, tokens, uploads);
+        if (round >= 0) results[name].push(result); // the first pair warms up
+      }
+    const row = (title, key, digits) => [
+      title,
+      ...['own', 'bare'].map((name) =>
+        withSpread(
+          results[name].map((one) => one[key]),
+          digits,
+        ),
+      ),
+    ];
+    const ratio = ratios(...['own', 'bare'].map((name) => results[name].map(({ perSecond }) => perSecond)));
+    printTable(
+      `Uploads of ${BYTES / 1_000} kB, ${AT_ONCE} at once, into a folder`,
+      ['', 'Banyan', 'bare'],
+      [
+        row('a second', 'perSecond', 0),
+        ['ratio', withSpread(ratio, 2), ''],
+        row('processor time, µs an upload', 'cpuUs', 0),
+        row('MB at most', 'peakMb', 0),
+      ],
+    );
   } finally {
-    bare.kill();
-    server.kill();
-    await new Promise((resolve) => server.once('exit', resolve));
-    rmSync(folder, { recursive: true, force: true });
+    await Promise.all(programs.map((program) => program.stop()));
+    rmSync(place, { recursive: true, force: true });
   }
 }
 
 async function register(url, n) {
-  const account = { email: `u${n}@example.com`, username: `user${n}`, password: 'correct-horse-1' };
+  const account = { email: `uploader${n}@example.com`, username: `uploader${n}`, password: 'correct-horse-1' };
   const headers = { 'content-type': 'application/json' };
   const answer = await fetch(`${url}/api/v1/auth/register`, { method: 'POST', headers, body: JSON.stringify(account) });
   return (await answer.json()).access_token;
 }
 
-async function measure([url, pid], tokens) {
-  const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(KILOBYTES * 1024)]);
+async function load({ url, pid }, tokens, uploads) {
+  const bytes = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(BYTES)]);
   let next = 0;
   let peakMb = 0;
-  const started = performance.now();
+  const [started, usedMs] = [performance.now(), cpuMs(pid)];
   const one = async () => {
-    while (next < UPLOADS) {
-      const n = next++;
+    while (next < uploads) {
       const form = new FormData();
       form.append('file', new Blob([bytes]), 'paper.pdf');
-      const headers = { authorization: `Bearer ${tokens[n % tokens.length]}` };
+      const headers = { authorization: `Bearer ${tokens[next++ % tokens.length]}` };
       const answer = await fetch(`${url}/api/v1/media/upload`, { method: 'POST', headers, body: form });
       if (answer.status !== 200) throw new Error(`an upload was answered ${answer.status} ${await answer.text()}`);
       await answer.arrayBuffer();
-      peakMb = Math.max(peakMb, residentMb(pid));
+      peakMb = Math.max(peakMb, residentMb(pid) ?? NaN);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, one));
-  return { perSecond: Math.round((UPLOADS * 1000) / (performance.now() - started)), peakMb };
+  const seconds = (performance.now() - started) / 1_000;
+  return { perSecond: uploads / seconds, cpuUs: ((cpuMs(pid) - usedMs) * 1_000) / uploads, peakMb };
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -13,6 +13,7 @@ import { type Person, register } from '../support/people';
 import { until } from '../support/until';
 
 const FILES = 120;
+const LINKED = `${randomUUID()}.txt`;
 const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 /** The monolith's folder as it may be: files of messages, files without a row, a row without a file, and what is no file of its own. */
@@ -59,6 +60,7 @@ describe.each(variants)('banyan media copy (%s)', (variant: Variant) => {
     }
     await insert((gone = randomUUID()), `${randomUUID()}.pdf`, 1);
     await writeFile(join(folder, 'notes of the administrator.txt'), 'no upload');
+    await symlink('/etc/passwd', join(folder, LINKED));
   });
   afterAll(async () => {
     await objects?.close();
@@ -85,8 +87,11 @@ describe.each(variants)('banyan media copy (%s)', (variant: Variant) => {
     await ended;
     const before = await copied();
     expect(before).toBeLessThan(FILES);
+    expect((await fetch(`${server.url}/api/v1/media/files/${LINKED}`)).status).toBe(404);
 
     const second = await banyan(environment, 'media', 'copy', '--json');
+    expect(second.err.split('\n').filter((line) => line.endsWith(` of ${FILES}`)).length).toBeGreaterThan(50); // in a log too one sees it go on
+    expect(second.err).toContain(`${FILES} of ${FILES}\n`);
     const report = JSON.parse(second.out) as Record<string, unknown>;
     // Some may have been copied and not noted when the first was killed: they are copied again.
     expect((report['copied'] as number) + (report['there'] as number)).toBe(FILES);
@@ -103,6 +108,7 @@ describe.each(variants)('banyan media copy (%s)', (variant: Variant) => {
       new Map([...files].filter(([, { id }]) => id !== undefined)),
     );
     for (const [name, { sha256 }] of files) expect([name, sha(await buffer(await objects.read(name)))]).toEqual([name, sha256]);
+    expect(await objects.find(LINKED)).toBeUndefined();
   }, 120_000);
 
   it('afterwards old links work without the folder, and what people see is the same', async () => {

@@ -7,7 +7,7 @@ import { hashOf, mixedExtension, mixedSize, sendFile } from './senders';
 const MEBIBYTE = 1_048_576;
 
 jest.setTimeout(300_000);
-/** Seen: 35 to 70 MiB more than before. Held in memory are at most 24 uploads with two parts of 5 MiB each, and what waits to be collected. */
+/** Held in memory are at most 24 uploads with two parts of 5 MiB each (S3), and what waits to be collected. Seen: up to 100 MiB more than before. */
 const BOUND = 400 * MEBIBYTE;
 
 async function rssOf(pid: number): Promise<number> {

@@ -58,6 +58,18 @@ describe.each<[string, () => Promise<Started>]>([
     expect((await fetch(`${server.url}${body.file_url}`, { method: 'HEAD' })).status).toBe(405); // as it always was
   });
 
+  it('sent again under its key it is the first upload; other bytes under that key replace nothing', async () => {
+    const key = randomUUID();
+    const { body: first } = await put(PNG, 'photo.png', 'image/png').set('Idempotency-Key', key).expect(200);
+    const used = async () => (await alice!.get('/media/usage').expect(200)).body.used_bytes as number;
+    const before = await used();
+    expect((await put(PNG, 'photo.png', 'image/png').set('Idempotency-Key', key).expect(200)).body).toEqual(first);
+    const other = Buffer.concat([PNG, Buffer.from('<script>')]);
+    expect((await put(other, 'photo.png', 'image/png').set('Idempotency-Key', key).expect(422)).body.code).toBe('idempotency_key_reused');
+    expect((await download(server.url, first.file_url).expect(200)).body).toEqual(PNG);
+    expect(await used()).toBe(before);
+  });
+
   it('a video can be sought in', async () => {
     const bytes = fileOf('mp4', 100_000);
     const { body } = await put(bytes, 'film.mp4', 'video/mp4').expect(200);

@@ -48,6 +48,7 @@ describe('an object store with faults', () => {
     expect([broken.status, Number(broken.retryAfter) > 0]).toEqual([503, true]);
     const meanwhile = await fetch(`${server.url}${String(kept['file_url'])}`);
     expect([meanwhile.status, Number(meanwhile.headers.get('retry-after')) > 0]).toEqual([503, true]);
+    expect(meanwhile.headers.get('cache-control') ?? '').not.toMatch(/max-age/); // the file is kept for a year, that it did not come is not
     expect((await sendFile(server.url, alice, 1_000)).status).toBe(503);
     expect((await alice.get('/auth/me')).status).toBe(200); // what needs no files goes on
     await proxy.start();

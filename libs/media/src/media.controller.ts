@@ -13,17 +13,21 @@ import {
   type reserve,
 } from './contract';
 import { MediaService } from './media.service';
+import { RemovalService } from './removal.service';
 
 @Serves(mediaContract)
 export class MediaController implements Handlers<typeof mediaContract> {
-  constructor(private readonly media: MediaService) {}
+  constructor(
+    private readonly media: MediaService,
+    private readonly removal: RemovalService,
+  ) {}
 
   reserve(draft: Input<typeof reserve>, { actor, key }: CallContext) {
     return this.media.reserve(actor.userId, key, draft);
   }
 
-  complete(stored: Input<typeof complete>, { actor }: CallContext) {
-    return this.media.complete(actor.userId, stored);
+  complete(stored: Input<typeof complete>, { actor, key }: CallContext) {
+    return this.media.complete(actor.userId, key, stored);
   }
 
   file({ filename }: Input<typeof file>) {
@@ -43,7 +47,7 @@ export class MediaController implements Handlers<typeof mediaContract> {
   }
 
   remove({ media_id }: Input<typeof remove>, { actor, key }: CallContext) {
-    return this.media.remove(actor, key, media_id);
+    return this.removal.remove(actor, key, media_id);
   }
 
   attach(wish: Input<typeof attach>) {
@@ -55,10 +59,10 @@ export class MediaController implements Handlers<typeof mediaContract> {
   }
 
   dropExpired() {
-    return this.media.dropExpired();
+    return this.removal.dropExpired();
   }
 
   purge({ user_id }: Input<typeof purge>) {
-    return this.media.purge(user_id);
+    return this.removal.purge(user_id);
   }
 }

@@ -3,10 +3,14 @@ import type { Delivered } from '@banyan/platform/events/stored-event';
 import { On, Subscriber } from '@banyan/platform/events/subscriptions';
 import { mediaDeleted, mediaUploaded } from './contract/events';
 import { MediaService } from './media.service';
+import { RemovalService } from './removal.service';
 
 @Subscriber('media')
 export class MediaHandlers {
-  constructor(private readonly media: MediaService) {}
+  constructor(
+    private readonly media: MediaService,
+    private readonly removal: RemovalService,
+  ) {}
 
   @On(mediaUploaded)
   async makeThumbnail({ data: { media_id } }: Delivered<typeof mediaUploaded>): Promise<void> {
@@ -22,11 +26,11 @@ export class MediaHandlers {
   /** As above. */
   @On(mediaDeleted)
   async eraseBytes({ data: { media_id } }: Delivered<typeof mediaDeleted>): Promise<void> {
-    await this.media.erase(media_id);
+    await this.removal.erase(media_id);
   }
 
   @On(messageDeleted)
   async removeWithMessage({ data }: Delivered<typeof messageDeleted>): Promise<void> {
-    if (data.for === 'both') await this.media.removeOfMessage(data.message_id);
+    if (data.for === 'both') await this.removal.removeOfMessage(data.message_id);
   }
 }

@@ -9,6 +9,7 @@ import { ReadThroughObjects } from '@banyan/platform/objects/read-through.object
 import sharp from 'sharp';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { type House, startHouse } from '../../../test/support/house';
+import { until } from '../../../test/support/until';
 import { mediaContract } from './contract';
 
 const TEXT = Buffer.from('what a text says');
@@ -111,6 +112,31 @@ describe.each(dataHomes)('media in $name', ({ open, name }) => {
     expect((await as(alice).file({ filename: nameOf(linked) })).size_bytes).toBe(TEXT.length);
   });
 
+  it('what is sent at the moment in which its time is over stays', async () => {
+    const [file, messageId] = [await upload(), await newMessage()];
+    await home.admin(`UPDATE banyan_media.media_objects SET expires = true WHERE id = $1`, [file.id]);
+    await age(file.id, 25);
+    const sender = await home.client('media');
+    await sender.query('BEGIN');
+    await sender.query('SELECT FROM banyan_media.media_objects WHERE id = $1 FOR UPDATE', [file.id]);
+    const dropping = system().dropExpired({});
+    await until(
+      async () =>
+        (await home.admin(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)).length > 0,
+    );
+    await sender.query('UPDATE banyan_media.media_attachments SET message_id = $2 WHERE id = $1', [file.id, messageId]);
+    await sender.query(
+      `INSERT INTO banyan_media.media_attachments (id, message_id, file_name, file_type, file_size, file_url, created_at, sender_id, recipient_id)
+       SELECT id, $2, file_name, file_type, size_bytes, $3, created_at, $4, $5 FROM banyan_media.media_objects WHERE id = $1 AND NOT is_listed`,
+      [file.id, messageId, file.file_url, alice, bob],
+    );
+    await sender.query('UPDATE banyan_media.media_objects SET message_id = $2, is_listed = true WHERE id = $1', [file.id, messageId]);
+    await sender.query('COMMIT');
+    await dropping;
+    expect(await states([file.id])).toEqual(['stored']);
+    expect((await as(alice).file({ filename: nameOf(file) })).size_bytes).toBe(TEXT.length);
+  });
+
   it('what was reserved and never came goes, with whatever comes too late', async () => {
     const { upload_id, key } = await as(alice).reserve({ file_name: 'note.txt', file_type: 'text/plain' });
     await age(upload_id, 2);
@@ -151,6 +177,11 @@ describe.each(dataHomes)('media in $name', ({ open, name }) => {
     await as(alice).remove({ media_id: file.id });
     await house.deliverEvents();
     expect([await objects.find(row!.thumbnail), await objects.find(nameOf(file))]).toEqual([undefined, undefined]);
+    // By a process that was making it again meanwhile, and died.
+    await objects.put(row!.thumbnail, Readable.from([image]));
+    await age(file.id, 2);
+    await system().dropExpired({});
+    expect([await objects.find(row!.thumbnail), await states([file.id])]).toEqual([undefined, []]);
   });
 
   it('a file of the monolith is served as what its bytes are; once deleted it is gone for good', async () => {

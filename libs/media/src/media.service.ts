@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Settings } from '@banyan/platform/config/table';
-import { type Actor, type Input, type UserActor } from '@banyan/platform/contract';
-import { Database, type Transaction } from '@banyan/platform/database/database';
-import { once } from '@banyan/platform/database/request-keys';
+import { type Input, isError, KeyReused } from '@banyan/platform/contract';
+import { Database } from '@banyan/platform/database/database';
+import { findAnswer, type KeyedRequest, once } from '@banyan/platform/database/request-keys';
 import { Outbox } from '@banyan/platform/events/outbox';
 import { InjectLog, OBJECTS, SETTINGS } from '@banyan/platform/nest/inject';
 import type { ObjectStore } from '@banyan/platform/objects/object-store';
@@ -19,36 +19,35 @@ import {
   FileRemoved,
   FileTypeNotAllowed,
   ImageTooLarge,
-  mediaDeleted,
   MediaNotFound,
   mediaUploaded,
   type MessageAttachment,
-  NotTheUploader,
   QuotaExceeded,
   type reserve,
   type Uploaded,
   UploadNotFound,
 } from './contract';
 import { categoryOf, extensionOf, HEAD_BYTES, isInline, servedType, withoutTricks } from './file-types';
-import { type AttachmentRow, MediaStore, type ObjectRow } from './media.store';
-import { PIXEL_LIMIT, pixelsOf, pixelsOfAll, thumbnailOf } from './thumbnails';
+import { type AttachmentRow, MediaStore, nameOf, type ObjectRow } from './media.store';
+import { KEY_LIFE_MS, RemovalService } from './removal.service';
+import { hasThumbnail, PIXEL_LIMIT, pixelsOf, pixelsOfAll, thumbnailNameOf, thumbnailOf } from './thumbnails';
+
+/** After them nobody comes back with the same bytes. */
+const REFUSALS = [FileTypeNotAllowed, ImageTooLarge, QuotaExceeded, KeyReused];
 
 const MEBIBYTE = 1_048_576;
-const KEY_LIFE_MS = 24 * 3_600_000;
 const FILES = '/api/v1/media/files/';
 const YEAR_SECONDS = 31_536_000;
 /** In which the size of an image is said; cameras put a lot before it. */
 const IMAGE_HEAD_BYTES = 262_144;
 /** Names that the monolith gives. */
 const LEGACY_NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[A-Za-z0-9]{1,8}$/;
-const BATCH = 200;
-/** Less than `dropExpired` may take. */
-const SWEEP_MS = 20_000;
 
 @Injectable()
 export class MediaService {
   constructor(
     private readonly store: MediaStore,
+    private readonly removal: RemovalService,
     private readonly database: Database,
     private readonly outbox: Outbox,
     @Inject(OBJECTS) private readonly objects: ObjectStore,
@@ -77,32 +76,44 @@ export class MediaService {
     );
   }
 
-  /** What the bytes are is looked at here, in the object store: they came past no other part of this domain. */
-  async complete(userId: string, { upload_id, size_bytes, sha256 }: Input<typeof complete>): Promise<Uploaded> {
+  /**
+   * What the bytes are is looked at here, in the object store: they came past no other part of this domain. Sent again under its key, with the
+   * same bytes, it is the first upload: each attempt has an object of its own, and this one's goes.
+   */
+  async complete(userId: string, key: string, { upload_id, size_bytes, sha256 }: Input<typeof complete>): Promise<Uploaded> {
     const row = await this.store.find(upload_id);
-    if (!row || row.uploader_id !== userId || row.state === 'removed') throw UploadNotFound();
+    if (!row || row.uploader_id !== userId) throw UploadNotFound();
     if (row.state === 'stored') return toUploaded(row);
-    const served_type = await this.judge(row, size_bytes).catch(async (error: unknown) => {
-      if ((error as { code?: unknown }).code === FileTypeNotAllowed.code || (error as { code?: unknown }).code === ImageTooLarge.code)
-        await this.giveUp(row);
+    const body = { file_name: row.file_name, file_type: row.file_type, size_bytes, sha256 };
+    const request = { userId, key, operation: 'media.complete', body, ttlMs: KEY_LIFE_MS };
+    try {
+      const answer = (await findAnswer<Uploaded>(this.database, request)) ?? (await this.keep(row, request, { size_bytes, sha256 }));
+      if (answer.id !== upload_id) await this.removal.giveUp(row);
+      await this.mirror(answer.id).catch((error: unknown) => this.log.warn({ err: error }, 'an upload comes to the monolith later'));
+      return answer;
+    } catch (error) {
+      if (REFUSALS.some((refusal) => isError(error, refusal))) await this.removal.giveUp(row);
       throw error;
-    });
-    const stored = { size_bytes, sha256, served_type, file_url: FILES + row.name };
-    const isKept = await this.database.transaction(async (tx) => {
-      const now = await this.store.lock(tx, upload_id);
-      if (now?.state === 'stored') return true;
-      if (now?.state !== 'reserved' || (await this.store.isRemoved(tx, userId))) throw UploadNotFound();
-      if (!(await this.store.use(tx, userId, size_bytes, this.quota))) return false;
-      await this.store.store(tx, now, stored);
-      await this.outbox.add(tx, mediaUploaded, { media_id: upload_id, uploader_id: userId }, { key: upload_id });
-      return true;
-    });
-    if (!isKept) {
-      await this.giveUp(row);
-      throw QuotaExceeded();
     }
-    await this.mirror(upload_id).catch((error: unknown) => this.log.warn({ err: error }, 'an upload comes to the monolith later'));
-    return toUploaded({ ...row, size_bytes });
+  }
+
+  /** @throws what `complete` throws */
+  private async keep(row: ObjectRow, request: KeyedRequest, bytes: { size_bytes: number; sha256: string }): Promise<Uploaded> {
+    const { id, name } = row;
+    if (row.state !== 'reserved') throw UploadNotFound();
+    const stored = { ...bytes, served_type: await this.judge(row, bytes.size_bytes), file_url: FILES + name };
+    return this.database.transaction((tx) =>
+      once(tx, request, async () => {
+        const { userId } = request;
+        const now = await this.store.lock(tx, id);
+        if (now?.state === 'stored') return toUploaded(now);
+        if (now?.state !== 'reserved' || (await this.store.isRemoved(tx, userId))) throw UploadNotFound();
+        if (!(await this.store.use(tx, userId, bytes.size_bytes, this.quota))) throw QuotaExceeded();
+        await this.store.store(tx, now, stored);
+        await this.outbox.add(tx, mediaUploaded, { media_id: id, uploader_id: userId }, { key: id });
+        return toUploaded({ ...row, size_bytes: bytes.size_bytes });
+      }),
+    );
   }
 
   /** To the monolith's folder, as long as the monolith may have to serve it again. Can be repeated. */
@@ -127,17 +138,11 @@ export class MediaService {
   private async pixels(key: string, head: Buffer, sizeBytes: number): Promise<number> {
     const found = await pixelsOf(head);
     if (found !== undefined || sizeBytes <= head.length) return found ?? 0;
-    return (await pixelsOfAll(await this.objects.read(key))) ?? 0;
+    return (await pixelsOfAll(() => this.objects.read(key))) ?? 0;
   }
 
   private async head(key: string, bytes: number, sizeBytes: number): Promise<Buffer> {
     return buffer(await this.objects.read(key, { start: 0, end: Math.min(bytes, sizeBytes) - 1 }));
-  }
-
-  /** The bytes first: while the row is there, somebody comes back for them. */
-  private async giveUp(row: ObjectRow): Promise<void> {
-    await this.database.transaction((tx) => this.store.remove(tx, { ...row, uploader_id: null }, 0));
-    await this.erase(row.id);
   }
 
   async file(name: string) {
@@ -254,111 +259,22 @@ export class MediaService {
     return { attached: ids.filter((id) => there.has(id)), attachments };
   }
 
-  async remove(actor: UserActor, key: string, mediaId: string) {
-    const body = { media_id: mediaId };
-    const answer = await this.database.transaction((tx) =>
-      once(tx, { userId: actor.userId, key, operation: 'media.remove', body, ttlMs: KEY_LIFE_MS }, async () => {
-        await this.removeIn(tx, mediaId, actor);
-        return { message: 'Media deleted successfully' as const };
-      }),
-    );
-    await this.erase(mediaId).catch((error: unknown) => this.log.warn({ err: error }, 'a removed file is erased later'));
-    return answer;
-  }
-
-  /** @throws MediaNotFound, NotTheUploader */
-  private async removeIn(tx: Transaction, mediaId: string, by: Actor): Promise<void> {
-    const row = await this.store.lock(tx, mediaId);
-    const [attachment] = await this.store.lockAttachments(tx, [mediaId]);
-    if (row ? row.state === 'removed' || (row.is_listed && !attachment && by.kind === 'user') : !attachment) throw MediaNotFound();
-    const owner = row?.uploader_id ?? attachment?.sender_id;
-    if (by.kind === 'user' && owner !== by.userId && (owner || by.role !== 'admin')) throw NotTheUploader();
-    const gone = row ?? { ...attachment!, name: nameOf(attachment!), uploader_id: null };
-    await this.store.remove(tx, gone, row?.state === 'stored' ? (row.size_bytes ?? 0) : 0);
-    const message_id = row?.message_id ?? attachment?.message_id ?? null;
-    await this.outbox.add(tx, mediaDeleted, { media_id: mediaId, message_id, by: by.kind === 'user' ? by.userId : null }, { key: mediaId });
-  }
-
-  /**
-   * Its bytes, once it is found no more. Can be repeated. What was only reserved may be on its way into the store at this moment: its row
-   * stays until no upload can last that long (`dropExpired`).
-   */
-  async erase(mediaId: string): Promise<void> {
-    const row = await this.store.find(mediaId);
-    if (row?.state !== 'removed') return;
-    await this.eraseBytes(row);
-    if (row.size_bytes !== null) await this.store.forget(mediaId);
-  }
-
-  private async eraseBytes({ name, thumbnail }: ObjectRow): Promise<void> {
-    await this.objects.remove(name);
-    if (thumbnail) await this.objects.remove(thumbnail);
-  }
-
   /** Repeats are harmless: a file has one thumbnail or none. */
   async makeThumbnail(mediaId: string): Promise<void> {
     const row = await this.store.find(mediaId);
-    if (row?.state !== 'stored' || row.thumbnail || !row.size_bytes || !/^image\/(jpeg|png|gif|webp)$/.test(row.served_type ?? '')) return;
-    const image = await thumbnailOf(await this.objects.read(row.name));
+    if (row?.state !== 'stored' || row.thumbnail || !row.size_bytes || !hasThumbnail(row.served_type)) return;
+    const image = await thumbnailOf(() => this.objects.read(row.name));
     if (!image) return;
-    // Its own name, as unguessable as the file's; made of the id, so that a repeat writes over it instead of beside it.
-    const name = `${row.name.slice(0, 36)}.thumbnail.webp`;
+    const name = thumbnailNameOf(row.name);
     await this.objects.put(name, Readable.from([image]), { contentType: 'image/webp' });
     const isKept = await this.database.transaction((tx) => this.store.setThumbnail(tx, mediaId, name, FILES + name));
     if (!isKept && (await this.store.find(mediaId))?.thumbnail !== name) await this.objects.remove(name);
-  }
-
-  async removeOfMessage(messageId: string): Promise<void> {
-    for (const { id } of await this.store.listOf([messageId])) await this.removeUnasked(id);
-  }
-
-  /** All of them, or as many as go in its time: what is left is there the next time. */
-  async dropExpired() {
-    const until = Date.now() + SWEEP_MS;
-    let dropped = 0;
-    for (let some = BATCH; some === BATCH && Date.now() < until;) {
-      const expired = await this.store.listExpired(this.settings.UPLOAD_UNLINKED_HOURS, BATCH);
-      for (const { id } of expired) await this.removeUnasked(id);
-      dropped += some = expired.length;
-    }
-    for (let some = BATCH; some === BATCH && Date.now() < until;) {
-      const left = await this.store.listLeft(BATCH);
-      for (const row of left) {
-        await this.eraseBytes(row);
-        await this.store.forget(row.id);
-      }
-      some = left.length;
-    }
-    return { dropped };
-  }
-
-  /** First nothing more is taken from him, then everything goes. */
-  async purge(userId: string): Promise<Record<string, never>> {
-    await this.store.markRemoved(userId);
-    for (;;) {
-      const some = await this.store.listOfUser(userId, BATCH);
-      for (const { id } of some) await this.removeUnasked(id);
-      if (some.length < BATCH) break;
-    }
-    await this.store.forgetUser(userId);
-    return {};
-  }
-
-  private async removeUnasked(mediaId: string): Promise<void> {
-    await this.database
-      .transaction((tx) => this.removeIn(tx, mediaId, { kind: 'system', name: 'media' }))
-      .catch((error: unknown) => {
-        if ((error as { code?: unknown }).code !== MediaNotFound.code) throw error;
-      });
-    await this.erase(mediaId).catch((error: unknown) => this.log.warn({ err: error }, 'a removed file is erased later'));
   }
 
   private get quota(): number {
     return this.settings.UPLOAD_QUOTA_MB * MEBIBYTE;
   }
 }
-
-const nameOf = ({ file_url }: AttachmentRow): string => file_url.split('/').at(-1)!;
 
 function toUploaded({ id, file_name, file_type, size_bytes, name }: ObjectRow): Uploaded {
   const category = categoryOf(file_name) ?? 'document';

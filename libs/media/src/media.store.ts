@@ -34,6 +34,9 @@ export interface AttachmentRow {
   readonly recipient_id: string | null;
 }
 
+/** Of the file, in the object store and in the monolith's folder. */
+export const nameOf = ({ file_url }: Pick<AttachmentRow, 'file_url'>): string => file_url.split('/').at(-1)!;
+
 /** A reservation that is older than this is over. */
 const RESERVED_MINUTES = 60;
 
@@ -228,9 +231,9 @@ export class MediaStore {
   }
 
   /** Reservations that are over, uploads that no message refers to, and ones whose row the monolith has removed. */
-  listExpired(unlinkedHours: number, limit: number): Promise<{ id: string }[]> {
+  listExpired(unlinkedHours: number, limit: number): Promise<Pick<ObjectRow, 'id' | 'state'>[]> {
     return this.database.query(sql`
-      SELECT o.id FROM banyan_media.media_objects o
+      SELECT o.id, o.state FROM banyan_media.media_objects o
       WHERE (o.state = 'reserved' AND o.changed_at < now() - ${RESERVED_MINUTES} * interval '1 minute')
         OR (o.state = 'stored' AND o.expires AND o.message_id IS NULL AND o.changed_at < now() - ${unlinkedHours} * interval '1 hour'
           AND NOT EXISTS (SELECT FROM banyan_media.media_attachments a WHERE a.id = o.id AND a.message_id IS NOT NULL))

@@ -11,11 +11,17 @@ import sharp from 'sharp';
 export const THUMBNAIL_PIXELS = 320;
 /** Of an image: more would take a reader's browser down (50 million are 200 MB of memory). */
 export const PIXEL_LIMIT = 50_000_000;
-const AT_ONCE = 2;
+/** At once, of the four that libuv works at. */
+const THUMBNAILS_AT_ONCE = 2;
+const LOOKS_AT_ONCE = 2;
 
 sharp.cache(false);
 sharp.concurrency(1);
-const turns = new Turns(AT_ONCE);
+const thumbnails = new Turns(THUMBNAILS_AT_ONCE);
+/** An upload waits for it, so it waits behind no thumbnail. */
+const looks = new Turns(LOOKS_AT_ONCE);
+
+type Open = () => Promise<Readable>;
 
 /**
  * How many pixels the header of an image claims. Read by hand where they have a place of their own: of what a reader here cannot make
@@ -28,7 +34,7 @@ export async function pixelsOf(head: Buffer): Promise<number | undefined> {
   const place = places.find(({ starts, least }) => head.length >= least && starts.test(head.toString('latin1', 0, 16)));
   if (place) return place.pixels(head);
   try {
-    const { width, height } = await turns.take(() => sharp(head, { failOn: 'none', limitInputPixels: false }).metadata());
+    const { width, height } = await looks.take(() => sharp(head, { failOn: 'none', limitInputPixels: false }).metadata());
     return width && height ? width * height : undefined;
   } catch {
     return undefined;
@@ -62,16 +68,21 @@ const places: readonly Place[] = [
 ];
 
 /** The same of the whole of an image, whose header may be anywhere in it. */
-export function pixelsOfAll(image: Readable): Promise<number | undefined> {
-  return inFile(image, async (path) => {
+export function pixelsOfAll(open: Open): Promise<number | undefined> {
+  return inFile(looks, open, async (path) => {
     const { width, height } = await sharp(path, { failOn: 'none', limitInputPixels: false }).metadata();
     return width && height ? width * height : undefined;
   });
 }
 
+export const hasThumbnail = (servedType: string | null): boolean => /^image\/(jpeg|png|gif|webp)$/.test(servedType ?? '');
+
+/** As unguessable as the file's, and made of it: a repeat writes over it instead of beside it, and whoever erases needs not be told. */
+export const thumbnailNameOf = (name: string): string => `${name.slice(0, 36)}.thumbnail.webp`;
+
 /** As WebP, turned as the camera was held, without anything else that the camera wrote. @returns undefined for a small or broken image */
-export function thumbnailOf(image: Readable): Promise<Buffer | undefined> {
-  return inFile(image, async (path) => {
+export function thumbnailOf(open: Open): Promise<Buffer | undefined> {
+  return inFile(thumbnails, open, async (path) => {
     const { width = 0, height = 0 } = await sharp(path, { limitInputPixels: PIXEL_LIMIT }).metadata();
     if (width <= THUMBNAIL_PIXELS && height <= THUMBNAIL_PIXELS) return undefined;
     return sharp(path, { limitInputPixels: PIXEL_LIMIT, sequentialRead: true })
@@ -84,12 +95,12 @@ export function thumbnailOf(image: Readable): Promise<Buffer | undefined> {
 }
 
 /** sharp keeps in memory what it reads from a stream. @returns undefined for an image that it cannot read; it is still a file */
-function inFile<T>(image: Readable, work: (path: string) => Promise<T | undefined>): Promise<T | undefined> {
+function inFile<T>(turns: Turns, open: Open, work: (path: string) => Promise<T | undefined>): Promise<T | undefined> {
   return turns.take(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'banyan-image-'));
     const path = join(folder, 'image');
     try {
-      await pipeline(image, createWriteStream(path, { mode: 0o600 }));
+      await pipeline(await open(), createWriteStream(path, { mode: 0o600 }));
       return await work(path).catch(() => undefined);
     } finally {
       await rm(folder, { recursive: true, force: true });

@@ -28,12 +28,7 @@ async function copy({ json }: { json?: true }): Promise<void> {
   const objects = openObjects(settings, await jwtSecret(settings)) as ReadThroughObjects;
   try {
     await objects.prepare();
-    const report = await withDomainDatabase(settings, 'media', (database) =>
-      copyUploads(database, objects.store, folder, ({ done, of }) => {
-        if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${of}`);
-      }),
-    );
-    if (process.stderr.isTTY) process.stderr.write('\n');
+    const report = await withDomainDatabase(settings, 'media', (database) => copyUploads(database, objects.store, folder, showProgress));
     if (json) printJson(report);
     else
       print(
@@ -43,4 +38,11 @@ async function copy({ json }: { json?: true }): Promise<void> {
   } finally {
     await objects.close();
   }
+}
+
+/** On a terminal one line that counts, in a log a line for each hundredth of the way. */
+function showProgress({ done, of }: { done: number; of: number }): void {
+  const isOver = done === of;
+  if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${of}${isOver ? '\n' : ''}`);
+  else if (isOver || done % Math.ceil(of / 100) === 0) process.stderr.write(`${done} of ${of}\n`);
 }

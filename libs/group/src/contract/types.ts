@@ -16,7 +16,7 @@ export const Description = Text({ max: 10_000 });
 
 /** No group has more members. */
 export const MEMBERS_LIMIT = 10_000;
-/** Nobody is in more groups. */
+/** Whoever is in so many makes no further one; a list of groups ends there. */
 export const GROUPS_LIMIT = 5_000;
 
 /** Opaque: the web client puts the plain text here. */

@@ -25,13 +25,13 @@ export const reserve = command({
 
 /**
  * Store a file: one part `file`; other parts are ignored. What it is is decided by its extension and by its first bytes, which have to
- * agree. It waits so many hours (UPLOAD_UNLINKED_HOURS) for a message that refers to it.
+ * agree. It waits so many hours (UPLOAD_UNLINKED_HOURS) for a message that refers to it. Under the same key: the first upload, never a second one.
  */
 export const complete = command({
   summary: 'Upload a file.',
   http: upload('/media/upload', { file: 'file', reserve, tooLarge: FileTooLarge }),
   access: 'user',
-  repeatable: 'yes',
+  repeatable: 'by-key',
   input: z.object({ upload_id: Uuid, size_bytes: z.int().min(0), sha256: Text({ max: 64 }) }),
   output: Uploaded,
   errors: [FileTypeNotAllowed, FileTooLarge, ImageTooLarge, QuotaExceeded, UploadNotFound],

@@ -45,7 +45,8 @@ export async function copyUploads(
   const rows = await database.query<Row>(sql`
     SELECT a.id, coalesce(o.name, substring(a.file_url FROM '[^/]*$')) AS name, a.file_size, o.id IS NOT NULL AS is_known
     FROM banyan_media.media_attachments a LEFT JOIN banyan_media.media_objects o ON o.id = a.id`);
-  const names = new Set((await readdir(folder)).filter((name) => NAME.test(name)));
+  const found = await readdir(folder, { withFileTypes: true });
+  const names = new Set(found.filter((entry) => entry.isFile() && NAME.test(entry.name)).map(({ name }) => name));
   const rowsByName = new Map(rows.map((row) => [row.name, row]));
   const report: CopyReport = {
     copied: 0,
@@ -60,7 +61,11 @@ export async function copyUploads(
     for (const name of queue) await copyIfNeeded(name);
   };
   const copyIfNeeded = async (name: string) => {
-    const { size } = await stat(join(folder, name));
+    const size = await sizeOf(join(folder, name));
+    if (size !== undefined) await copyUnlessThere(name, size);
+    onProgress({ done: ++done, of: names.size });
+  };
+  const copyUnlessThere = async (name: string, size: number) => {
     const row = rowsByName.get(name);
     // With its row behind it, the object is whole and its hash is known; without one it was put there as a whole, or not at all.
     if ((await store.find(name))?.sizeBytes === size && (!row || row.is_known)) report.there++;
@@ -71,10 +76,17 @@ export async function copyUploads(
       report.bytes += size;
     }
     if (row && row.file_size !== size) report.changed.push(name);
-    onProgress({ done: ++done, of: names.size });
   };
   await Promise.all(Array.from({ length: AT_ONCE }, copyOfQueue));
   return report;
+}
+
+/** @returns undefined if the monolith has deleted it since the folder was read */
+async function sizeOf(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  return found?.size;
 }
 
 /** From now on it is one of ours, but for an uploader: whose it is, its message says. Nobody else's file ever expires. */

@@ -1,4 +1,4 @@
-import { file, FileNotFound } from '@banyan/media/contract';
+import { file, FileNotFound, FileRemoved } from '@banyan/media/contract';
 import { isError } from '@banyan/platform/contract';
 import type { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
 import type { FastifyRequest } from 'fastify';
@@ -14,7 +14,7 @@ export class FilePlaces {
     private readonly hasData: () => boolean,
   ) {}
 
-  /** @returns undefined if it cannot be told now */
+  /** What was deleted here is ours too: the monolith may have it still. @returns undefined if it cannot be told now */
   async isOurs({ params, id }: FastifyRequest): Promise<boolean | undefined> {
     const { filename } = (params ?? {}) as { filename?: string };
     if (filename === undefined || !this.hasData()) return undefined;
@@ -22,7 +22,8 @@ export class FilePlaces {
       await this.dispatcher.callFromEdge(file, { filename }, { actor: { kind: 'system', name: 'file-places' }, key: id });
       return true;
     } catch (error) {
-      return isError(error, FileNotFound) ? false : undefined;
+      if (isError(error, FileNotFound)) return false;
+      return isError(error, FileRemoved) ? true : undefined;
     }
   }
 }

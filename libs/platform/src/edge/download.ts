@@ -28,25 +28,53 @@ export async function answerDownload(
   download: Download,
 ): Promise<FastifyReply> {
   const { key, size_bytes, content_type, etag, modified_at, file_name, inline, max_age_seconds } = download;
-  const modified = new Date(modified_at).toUTCString();
-  reply.headers({
+  return answerObject(request, reply, objects, {
+    key,
+    sizeBytes: size_bytes,
+    contentType: content_type,
+    etag,
+    modified: new Date(modified_at).toUTCString(),
+    disposition: dispositionOf(file_name, inline),
+    caching: `public, max-age=${max_age_seconds}`,
+  });
+}
+
+interface Answered {
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly contentType: string;
+  readonly etag: string;
+  readonly modified: string;
+  readonly disposition: string;
+  /** Undefined: as long as whoever keeps it likes. */
+  readonly caching?: string;
+}
+
+async function answerObject(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  objects: ObjectStore,
+  { key, sizeBytes, contentType, etag, modified, disposition, caching }: Answered,
+): Promise<FastifyReply> {
+  const headers = {
     ...HARMLESS,
     ETag: etag,
     'Last-Modified': modified,
-    'Cache-Control': `public, max-age=${max_age_seconds}`,
+    ...(caching && { 'Cache-Control': caching }),
     'Accept-Ranges': 'bytes',
-    'Content-Disposition': dispositionOf(file_name, inline),
-  });
-  if (isKnown(request, etag, modified)) return reply.code(304).send();
-  const range = rangeOf(request, { etag, modified, sizeBytes: size_bytes });
+    'Content-Disposition': disposition,
+  };
+  if (isKnown(request, etag, modified)) return reply.headers(headers).code(304).send();
+  const range = rangeOf(request, { etag, modified, sizeBytes });
   if (range === 'none') {
-    reply.header('Content-Range', `bytes */${size_bytes}`);
+    reply.header('Content-Range', `bytes */${sizeBytes}`);
     throw RangeNotSatisfiable();
   }
-  const bytes = size_bytes === 0 ? Readable.from([]) : await readFrom(objects, key, range);
-  if (range) reply.code(206).header('Content-Range', `bytes ${range.start}-${range.end}/${size_bytes}`);
-  const length = range ? range.end - range.start + 1 : size_bytes;
-  return reply.header('Content-Type', content_type).header('Content-Length', length).send(bytes);
+  const bytes = sizeBytes === 0 ? Readable.from([]) : await readFrom(objects, key, range);
+  reply.headers(headers); // not before: a refusal would be kept for as long as the file may be
+  if (range) reply.code(206).header('Content-Range', `bytes ${range.start}-${range.end}/${sizeBytes}`);
+  const length = range ? range.end - range.start + 1 : sizeBytes;
+  return reply.header('Content-Type', contentType).header('Content-Length', length).send(bytes);
 }
 
 async function readFrom(objects: ObjectStore, key: string, range?: ByteRange): Promise<Readable> {
@@ -65,7 +93,7 @@ function isKnown({ headers }: FastifyRequest, etag: string, modified: string): b
 }
 
 /** One range; several are answered with the whole, as a server may. `none`: there are no such bytes. */
-export function rangeOf(
+function rangeOf(
   { headers }: Pick<FastifyRequest, 'headers'>,
   { etag, modified, sizeBytes }: { etag: string; modified: string; sizeBytes: number },
 ): ByteRange | 'none' | undefined {
@@ -90,18 +118,13 @@ export function mountObjectLinks(server: FastifyInstance, objects: ObjectStore):
     if (!linked) throw LinkNotGood();
     const found = await folder.find(key);
     if (!found) throw NotFound();
-    const etag = `"${found.sizeBytes.toString(16)}-${Date.parse(found.modifiedAt).toString(16)}"`;
-    const range = rangeOf(request, { etag, modified: new Date(found.modifiedAt).toUTCString(), sizeBytes: found.sizeBytes });
-    reply.headers({ ...HARMLESS, ETag: etag, 'Accept-Ranges': 'bytes', 'Content-Disposition': linked.disposition });
-    if (range === 'none') {
-      reply.header('Content-Range', `bytes */${found.sizeBytes}`);
-      throw RangeNotSatisfiable();
-    }
-    if (range) reply.code(206).header('Content-Range', `bytes ${range.start}-${range.end}/${found.sizeBytes}`);
-    const bytes = found.sizeBytes === 0 ? Readable.from([]) : await readFrom(folder, key, range);
-    return reply
-      .header('Content-Type', linked.contentType)
-      .header('Content-Length', range ? range.end - range.start + 1 : found.sizeBytes)
-      .send(bytes);
+    return answerObject(request, reply, folder, {
+      key,
+      sizeBytes: found.sizeBytes,
+      contentType: linked.contentType,
+      etag: `"${found.sizeBytes.toString(16)}-${Date.parse(found.modifiedAt).toString(16)}"`,
+      modified: new Date(found.modifiedAt).toUTCString(),
+      disposition: linked.disposition,
+    });
   });
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import multipart, { type MultipartFile } from '@fastify/multipart';
@@ -91,7 +91,8 @@ interface Stored {
 
 async function store(part: MultipartFile, { how, objects, dispatcher, call }: Taking): Promise<Stored> {
   const named = { file_name: part.filename ?? '', file_type: part.mimetype || 'application/octet-stream' };
-  const reserved = await dispatcher.callFromEdge(how.reserve, named, { ...call, key: `${call.key}/reserve` });
+  // Not under the client's key: who sends a file again must not write over what was looked at and acknowledged.
+  const reserved = await dispatcher.callFromEdge(how.reserve, named, { ...call, key: randomUUID() });
   const { upload_id, key, limit_bytes } = reserved as { upload_id: string; key: string; limit_bytes: number };
   const hash = createHash('sha256');
   let size_bytes = 0;

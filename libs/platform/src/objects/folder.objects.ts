@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { dispositionOf } from './disposition';
 import { type ByteRange, checkKey, type LinkOptions, ObjectNotFound, type ObjectStore } from './object-store';
 
-/** Below it nothing that began so long ago is still being written. */
+/** Nothing that began so long ago is still being written. */
 const PARTIAL_MS = 24 * 3_600_000;
 
 export interface FolderOptions {
@@ -79,10 +79,7 @@ export class FolderObjects implements ObjectStore {
 
   async prepare(): Promise<void> {
     await mkdir(this.partials, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.partials)) {
-      const found = await stat(join(this.partials, name)).catch(() => undefined);
-      if (found && Date.now() - found.mtimeMs > PARTIAL_MS) await rm(join(this.partials, name), { force: true });
-    }
+    await sweepPartials(this.partials);
   }
 
   async close(): Promise<void> {}
@@ -99,6 +96,14 @@ export class FolderObjects implements ObjectStore {
     return createHmac('sha256', this.options.secret)
       .update(JSON.stringify(['object', key, expires, type, disposition]))
       .digest('base64url');
+  }
+}
+
+/** Files of a killed process, which will never be renamed. */
+export async function sweepPartials(folder: string, called = /^/): Promise<void> {
+  for (const name of (await readdir(folder).catch(() => [])).filter((one) => called.test(one))) {
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > PARTIAL_MS) await rm(join(folder, name), { force: true });
   }
 }
 

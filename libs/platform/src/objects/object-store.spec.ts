@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -7,6 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { GetBucketAclCommand, GetBucketLifecycleConfigurationCommand, S3Client } from '@aws-sdk/client-s3';
 import { FolderObjects } from './folder.objects';
 import { ObjectNotFound, type ObjectStore } from './object-store';
+import { ReadThroughObjects } from './read-through.objects';
 import { S3Objects } from './s3.objects';
 
 async function folder(): Promise<[ObjectStore, () => Promise<void>]> {
@@ -94,6 +95,30 @@ it('a link to a folder is good as it is, for its time', async () => {
   expect(store.verify('a.png', { ...query, signature: ['x', 'y'] })).toBeUndefined();
   const over = new URL(await store.link('a.png', { expiresInSeconds: -1, contentType: 'image/png', ...shown }));
   expect(store.verify('a.png', Object.fromEntries(over.searchParams))).toBeUndefined();
+  await drop();
+});
+
+it('is put into the folder of somebody else as a whole, by several at once; no link in there leads out of it', async () => {
+  const [store, drop] = await folder();
+  const uploads = await mkdtemp(join(tmpdir(), 'banyan-uploads-'));
+  const both = new ReadThroughObjects(store, uploads);
+  await both.prepare();
+  const bytes = randomBytes(8 * 1024 * 1024);
+  await both.put('large.bin', Readable.from(chunks(bytes)));
+  await Promise.all(Array.from({ length: 6 }, () => both.mirror('large.bin')));
+  expect([await readdir(uploads), sha(await readFile(join(uploads, 'large.bin')))]).toEqual([['large.bin'], sha(bytes)]);
+
+  // Of a process that was killed, long ago and just now; and what is none of ours.
+  const [old, young, other] = [`.a.bin.${randomUUID()}.partial`, `.b.bin.${randomUUID()}.partial`, '.theirs'];
+  for (const name of [old, young, other]) await writeFile(join(uploads, name), 'half');
+  for (const name of [old, other]) await utimes(join(uploads, name), 0, 0);
+  await both.prepare();
+  expect((await readdir(uploads)).sort()).toEqual([young, other, 'large.bin'].sort());
+
+  await symlink('/etc/passwd', join(uploads, 'passwd.txt'));
+  expect(await both.find('passwd.txt')).toBeUndefined();
+  await expect(both.read('passwd.txt')).rejects.toThrow(ObjectNotFound);
+  await rm(uploads, { recursive: true });
   await drop();
 });
 

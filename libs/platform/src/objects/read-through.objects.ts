@@ -1,9 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { lstat, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { sweepPartials } from './folder.objects';
 import { type ByteRange, checkKey, type LinkOptions, ObjectNotFound, type ObjectStore } from './object-store';
+
+/** What `mirror` left unfinished, whose process was killed. */
+const PARTIAL = /^\.[A-Za-z0-9][A-Za-z0-9._-]*\.[0-9a-f-]{36}\.partial$/;
 
 /**
  * A store behind which there is a folder of somebody else: what the store lacks is read from there. What is removed is removed in both.
@@ -43,8 +48,9 @@ export class ReadThroughObjects implements ObjectStore {
     return this.store.link(key, options);
   }
 
-  prepare(): Promise<void> {
-    return this.store.prepare();
+  async prepare(): Promise<void> {
+    await this.store.prepare();
+    await sweepPartials(this.folder, PARTIAL);
   }
 
   close(): Promise<void> {
@@ -56,9 +62,14 @@ export class ReadThroughObjects implements ObjectStore {
     return (await this.store.find(key)) !== undefined;
   }
 
-  /** A name that begins with a dot is none that the folder's owner makes, nor one that he serves by accident. */
+  /**
+   * Whole or not at all, whoever else does the same at this moment. A name that begins with a dot is none that the folder's owner makes, nor
+   * one that he serves by accident.
+   */
   async mirror(key: string): Promise<void> {
-    const partial = join(this.folder, `.${checkKey(key)}`);
+    const [there, own] = await Promise.all([this.inFolder(key), this.store.find(key)]);
+    if (there && there.sizeBytes === own?.sizeBytes) return;
+    const partial = join(this.folder, `.${checkKey(key)}.${randomUUID()}.partial`);
     try {
       await pipeline(await this.store.read(key), createWriteStream(partial, { flush: true }));
       await rename(partial, this.path(key));
@@ -68,8 +79,9 @@ export class ReadThroughObjects implements ObjectStore {
     }
   }
 
+  /** A link could lead to any file of this machine, and is none that the folder's owner makes. */
   private async inFolder(key: string) {
-    const found = await stat(this.path(key)).catch(() => undefined);
+    const found = await lstat(this.path(key)).catch(() => undefined);
     return found?.isFile() ? { sizeBytes: found.size, modifiedAt: found.mtime.toISOString() } : undefined;
   }
 

@@ -74,6 +74,17 @@ describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueNam
     }
   });
 
+  it('are known to have been pushed to as soon as they were, and not before', async () => {
+    const [ada, frame] = [randomUUID(), { type: 'relay_message', id: randomUUID(), body: {} }];
+    await sockets.open(socket(ada).connection);
+    expect(await sockets.hasPushedWithin(ada, frame.id, 0)).toBe(false);
+    expect(await sockets.hasPushedWithin(ada, frame.id, 1)).toBe(false);
+    const asked = Promise.all([1, 2].map(() => sockets.hasPushedWithin(ada, frame.id, 3_600_000)));
+    await sockets.push(ada, frame);
+    expect(await asked).toEqual([true, true]);
+    expect(await sockets.hasPushedWithin(ada, frame.id, 3_600_000)).toBe(true);
+  });
+
   it('make their user online until the last of them has gone', async () => {
     const [ada, bob] = [randomUUID(), randomUUID()];
     const [phone, laptop] = [socket(ada).connection, socket(ada).connection];

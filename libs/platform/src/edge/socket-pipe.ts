@@ -75,7 +75,7 @@ export class SocketPipe {
     near.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
     const passage = new Passage(near, far, () => this.passages.delete(passage));
     this.passages.add(passage);
-    passage.start({ client: upgrade.head, legacy: head });
+    passage.start({ client: upgrade.head, worker: head });
     if (this.isDraining) passage.end();
   }
 }

@@ -70,6 +70,8 @@ async function connect(host: ServerProcess, userId: string, options: { perMessag
   return { socket, frames, end: () => ends.get(path)! };
 }
 
+const frameWith = (text: string) => JSON.stringify({ type: 'echo', payload: { text } });
+
 const closed = async (socket: WebSocket) => {
   const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
   return [code, reason.toString()];
@@ -87,7 +89,7 @@ describe('a socket', () => {
 
   it.each([true, false])('passes texts and what legacy closes it with; offered to be compressed: %s', async (perMessageDeflate) => {
     const { socket, frames, end } = await connect(hosts[0]!, randomUUID(), { perMessageDeflate });
-    for (const text of ['', 'short', 'x'.repeat(70_000), 'ä'.repeat(200)]) {
+    for (const text of ['', 'short', 'x'.repeat(70_000), 'ä'.repeat(200)].map(frameWith)) {
       socket.send(text);
       await until(async () => frames.at(-1) === text);
     }
@@ -110,7 +112,7 @@ describe('a socket', () => {
       const isGone = closed(before.socket);
       breakOff();
       await isGone;
-      const text = randomUUID();
+      const text = frameWith(randomUUID());
       socket.send(text);
       await until(async () => frames.at(-1) === text);
       expect(end()).not.toBe(before);
@@ -154,8 +156,8 @@ describe('what new code pushes', () => {
     }
     await ada.post('/relay/send', draft).set('Idempotency-Key', 'one').expect(200);
     for (const { socket, frames } of devices) {
-      socket.send('later'); // comes back after whatever was sent before
-      await until(async () => frames.includes('later'));
+      socket.send(frameWith('later')); // comes back after whatever was sent before
+      await until(async () => frames.includes(frameWith('later')));
       expect(frames).toHaveLength(2);
     }
     expect(other.frames).toEqual([]);

@@ -108,6 +108,21 @@ describe('sockets with the monolith behind', () => {
     await closeAll(a, b);
   });
 
+  it('a frame that says two types goes to whoever has the work of the one that counts', async () => {
+    await places({ websocket: { legacy: 1 } });
+    const [a, b] = [await connect(ada), await connect(ben)];
+    const message_id = randomUUID();
+    const payload = JSON.stringify({ recipient_id: ben.id, message_id, encrypted_content: 'hello' });
+    a.socket.send(`{"type":"typing","payload":${payload},"type":"message"}`);
+    a.socket.send(`{"type":"message","payload":{"recipient_id":"${ben.id}","encrypted_content":"nowhere","x":NaN}}`);
+    const sent = await a.next('message_sent');
+    expect(sent).toMatchObject({ message_id, timestamp: expect.stringMatching(/Z$/) as string }); // the monolith writes none
+    await a.settled(ada.id);
+    await b.next('new_message');
+    expect([a.of('message_sent').length, b.of('new_message').length]).toEqual([1, 1]);
+    await closeAll(a, b);
+  });
+
   it('what the monolith could not store it neither shows nor confirms on a socket', async () => {
     await places({ message: { legacy: 1 }, relay: { legacy: 1 } });
     const [a, b] = [await connect(ada), await connect(ben)];

@@ -1,68 +1,45 @@
-import type { AddressInfo } from 'node:net';
 import { DataHomes } from '@banyan/migration/homes/data-homes';
 import { adminContract } from '@banyan/migration/routes/contract';
 import { RouteService } from '@banyan/migration/routes/route.service';
 import { RoutesModule } from '@banyan/migration/routes/routes.module';
-import { LegacySockets } from '@banyan/migration/sockets/legacy-sockets';
 import { LegacySocketsModule } from '@banyan/migration/sockets/legacy-sockets.module';
 import { jwtSecret } from '@banyan/platform/config/jwt-secret';
-import { StartupError } from '@banyan/platform/config/startup-error';
 import type { Settings } from '@banyan/platform/config/table';
 import { NotificationService } from '@banyan/notification/notification.service';
 import type { Carrier } from '@banyan/platform/dispatch/carrier';
 import { currentContext } from '@banyan/platform/dispatch/context';
 import { Dispatcher } from '@banyan/platform/dispatch/dispatcher';
 import { LocalCarrier } from '@banyan/platform/dispatch/local.carrier';
-import { KeepErrors, OperationServer } from '@banyan/platform/dispatch/server';
-import type { Elsewhere } from '@banyan/platform/edge/elsewhere';
-import { answerError, answerUnreadable } from '@banyan/platform/edge/answers';
-import { BODY_LIMIT_BYTES } from '@banyan/platform/edge/body';
-import type { Callers } from '@banyan/platform/edge/callers';
+import { OperationServer } from '@banyan/platform/dispatch/server';
 import { Credentials } from '@banyan/platform/edge/credentials';
-import { BODY_MS } from '@banyan/platform/edge/early-body';
-import { ElsewhereHook, mountEdge } from '@banyan/platform/edge/edge';
 import { Frontend } from '@banyan/platform/edge/frontend';
-import { Limits } from '@banyan/platform/keyvalue/limits';
-import { mountObjectLinks } from '@banyan/platform/edge/download';
-import { UPLOAD_MS } from '@banyan/platform/edge/uploads';
 import { openObjects, prepareObjects } from '@banyan/platform/objects/open-objects';
-import type { ObjectStore } from '@banyan/platform/objects/object-store';
 import { SocketAdapter } from '@banyan/platform/edge/socket-adapter';
-import { SocketPipe } from '@banyan/platform/edge/socket-pipe';
-import { SocketPlaces } from '@banyan/platform/edge/socket-places';
-import { mountSockets } from '@banyan/platform/edge/sockets';
 import { acceptUpgrades } from '@banyan/platform/edge/upgrades';
-import type { InstanceRegistry } from '@banyan/platform/host/instance-registry';
 import { mountProbes } from '@banyan/platform/edge/probes';
-import { mountDocumentation, mountLegacyServiceRoutes } from '@banyan/platform/edge/service-routes';
 import { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import { reachOf } from '@banyan/platform/host/route-table';
 import { InProcessKeyValue } from '@banyan/platform/keyvalue/in-process.keyvalue';
-import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
 import { RedisKeyValue } from '@banyan/platform/keyvalue/redis.keyvalue';
 import { PlatformModule } from '@banyan/platform/nest/platform.module';
 import { createLogger, type Logger } from '@banyan/platform/telemetry/log';
 import { Metrics } from '@banyan/platform/telemetry/metrics';
-import { NestLogger } from '@banyan/platform/telemetry/nest-logger';
 import { AdoptedQueue } from '@banyan/relay/adopted-queue';
-import { websocketContract } from '@banyan/websocket/contract';
-import { OwnSockets } from '@banyan/websocket/own-sockets';
-import type { DynamicModule, Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
-import { mountAccountPages } from './account/pages';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import { CallerChanges } from './caller-changes';
 import { openCallers, publishedKeys } from './callers';
-import { contracts, domainTable, edgeContracts } from './domains';
+import { contracts, domainTable } from './domains';
 import { startEvents } from './events';
-import { publishAdoption, publishGauges, publishMail, publishUpstreams } from './gauges';
+import { publishAdoption, publishGauges, publishMail } from './gauges';
 import { Maintenance } from './maintenance';
 import { legacySockets, openLegacy } from './legacy';
-import { mountJwks } from './jwks';
 import { joinOthers } from './membership';
 import { openRabbit } from './rabbit';
 import { openStorage } from './storage';
+import { openEdge } from './edge';
+import { closeListener, createApp, listen } from './listener';
+import { openSockets } from './sockets';
 
 export interface RunningServer {
   /** e.g. `http://127.0.0.1:8000` */
@@ -159,23 +136,18 @@ export async function startServer(
     if (settings.SERVE.domains.includes('notification')) publishMail(metrics, app.get(NotificationService, { strict: false }));
     if (settings.SERVE.domains.includes('relay'))
       publishAdoption(metrics, app.get<AdoptedQueue | undefined>(AdoptedQueue, { strict: false }));
-    const pipe = new SocketPipe();
-    const servesSockets = upstreams !== undefined || settings.SERVE.domains.includes('websocket');
-    if (upstreams) publishUpstreams(metrics, app.get(LegacySockets, { strict: false }));
-    if (settings.SERVE.edge || servesSockets) {
-      mountSockets(fastify, {
-        callers,
-        adapter: sockets,
-        pipe,
-        places: settings.SERVE.edge ? new SocketPlaces(settings.SOCKET_LIMITS) : undefined,
-        origins: settings.SERVE.edge ? [settings.PUBLIC_URL, ...settings.CORS_ORIGINS] : undefined,
-        home: (userId) => (settings.SERVE.edge ? others.routes.routes.home('websocket', userId) : 'local'),
-        workers: () => socketWorkers(others.instances, sockets.isServing),
-        elsewhere: legacy?.home,
-        beyond: legacy?.entrance,
-        isDraining: () => isDraining,
-      });
-    }
+    const clients = openSockets({
+      app,
+      fastify,
+      settings,
+      adapter: sockets,
+      callers,
+      others,
+      legacy,
+      upstreams,
+      metrics,
+      isDraining: () => isDraining,
+    });
     if (settings.SERVE.edge) await openEdge({ app, fastify, settings, callers, credentials, dispatcher, keyvalue, objects, metrics, log });
     app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
     await app.init();
@@ -198,8 +170,7 @@ export async function startServer(
         isDraining = true;
         await others.drain();
         await maintenance.stop();
-        pipe.end();
-        if (servesSockets) await app.get(OwnSockets, { strict: false }).drain();
+        await clients.drain();
         await rabbit?.drain();
         await closeListener(app);
         legacy?.close();
@@ -221,130 +192,4 @@ export async function startServer(
 
 function logFor({ LOG_LEVEL }: Settings): Logger {
   return createLogger({ level: LOG_LEVEL, traceIdOf: () => currentContext()?.trace.traceId });
-}
-
-/** Nest would answer unknown paths and errors in its own words; the edge has legacy's. */
-class Adapter extends FastifyAdapter {
-  override setErrorHandler(): never {
-    return undefined as never;
-  }
-
-  override setNotFoundHandler(): never {
-    return undefined as never;
-  }
-}
-
-async function createApp(
-  settings: Settings,
-  log: Logger,
-  { frontend, elsewhere, sockets }: { frontend?: Frontend; elsewhere?: Elsewhere; sockets: SocketAdapter },
-  imports: (Type | DynamicModule)[],
-): Promise<NestFastifyApplication> {
-  const hook = elsewhere && new ElsewhereHook(elsewhere, edgeContracts);
-  const options: FastifyServerOptions = {
-    trustProxy: settings.TRUSTED_PROXIES.length > 0 ? [...settings.TRUSTED_PROXIES] : false,
-    bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: elsewhere ? 0 : settings.SERVE.edge ? UPLOAD_MS : BODY_MS, // uploads may take their time; the edge limits other requests itself
-    exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 500 },
-    forceCloseConnections: 'idle',
-    return503OnClosing: false,
-    clientErrorHandler: answerUnreadable,
-    // A path that Fastify cannot even read is one that nothing here knows.
-    frameworkErrors: (error, request, reply) => {
-      const refuse = (reason: unknown) => void answerError(reason, request as never, reply as never, log);
-      if (!hook) return refuse(error);
-      hook.ask(request as never, reply as never).then((isTaken) => (isTaken ? undefined : refuse(error)), refuse);
-    },
-  };
-  const adapter = new Adapter(options);
-  frontend?.mount(adapter.getInstance() as never);
-  // Before the monolith, which answers what nothing here knows: its pages are the old web client's.
-  const take = async (request: FastifyRequest, reply: FastifyReply) => {
-    const isTaken = await frontend?.take(request, reply);
-    if (!isTaken) await hook?.onRequest(request, reply);
-    return isTaken;
-  };
-  if (frontend || hook)
-    adapter.setOnRequestHook(
-      (request, reply, done) => void take(request as never, reply as never).then((isTaken) => (isTaken ? undefined : done()), done),
-    );
-  const app = await NestFactory.create<NestFastifyApplication>({ module: class Root {}, imports }, adapter, {
-    logger: new NestLogger(log),
-    bodyParser: false,
-    abortOnError: false,
-  });
-  app.useGlobalFilters(new KeepErrors());
-  app.useWebSocketAdapter(sockets);
-  return app;
-}
-
-/**
- * Of the processes that serve sockets the workers, in any order, so that all get some. Without one, the hosts, if this process serves none
- * itself: a host that asked hosts would ask itself, again and again.
- */
-function socketWorkers(instances: InstanceRegistry, isServing: boolean): string[] {
-  const workers = instances.candidates(websocketContract.operations.push, 'worker');
-  const found = workers.length > 0 || isServing ? workers : instances.candidates(websocketContract.operations.push, 'host');
-  const start = Math.floor(Math.random() * Math.max(1, found.length));
-  return [...found.slice(start), ...found.slice(0, start)].map(({ url }) => url);
-}
-
-interface EdgeWiring {
-  readonly app: NestFastifyApplication;
-  readonly fastify: FastifyInstance;
-  readonly settings: Settings;
-  readonly callers: Callers;
-  readonly credentials: Credentials;
-  readonly dispatcher: Dispatcher;
-  readonly keyvalue: KeyValue;
-  readonly objects: ObjectStore;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-}
-
-async function openEdge({ app, fastify, settings, keyvalue, ...parts }: EdgeWiring): Promise<void> {
-  app.enableCors({
-    origin: [...settings.CORS_ORIGINS],
-    credentials: true,
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], // the plugin's own list lacks the last three
-    exposedHeaders: ['Retry-After', 'Idempotency-Key'], // a page repeats a request with them
-    maxAge: 600,
-    strictPreflight: false, // an OPTIONS that is no preflight is harmless, and the plugin's refusal is not in our words
-    optionsSuccessStatus: 200,
-  });
-  mountDocumentation(app, edgeContracts, settings.PUBLIC_URL);
-  mountJwks(fastify, parts.dispatcher);
-  mountLegacyServiceRoutes(fastify, settings.DATABASE_URL ? 'production' : 'development');
-  mountAccountPages(fastify, { app: settings.MAIL_FROM.name, appUrl: settings.FRONTEND_URL });
-  mountObjectLinks(fastify, parts.objects);
-  const limits = new Limits(settings.RATE_LIMITS, keyvalue);
-  mountEdge(fastify, { contracts: edgeContracts, limits, ...parts });
-}
-
-/** Take no more, answer what was taken. */
-async function closeListener(app: NestFastifyApplication): Promise<void> {
-  // A connection whose answer was being written when the closing began turns idle after it, and would be waited for until its client goes.
-  const closeIdle = setInterval(() => app.getHttpServer().closeIdleConnections(), 50);
-  try {
-    await app.close();
-  } finally {
-    clearInterval(closeIdle);
-  }
-}
-
-async function listen(fastify: FastifyInstance, { PORT, BIND }: Settings): Promise<string> {
-  try {
-    // Not Nest's own listen: it reports a taken port as an error of ours before we can say it in words.
-    await fastify.listen({ port: PORT, host: BIND });
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === 'EADDRINUSE') throw new StartupError(`Port ${PORT} is taken; set PORT to another one, or stop what uses it.`);
-    if (code === 'EACCES') throw new StartupError(`This user may not use port ${PORT}; set PORT to one above 1023.`);
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-      throw new StartupError(`BIND should be an address of this machine; ${BIND} is not.`);
-    throw error;
-  }
-  const { port } = fastify.server.address() as AddressInfo;
-  return `http://${BIND === '0.0.0.0' || BIND === '::' ? 'localhost' : BIND.includes(':') ? `[${BIND}]` : BIND}:${port}`;
 }

@@ -5,10 +5,11 @@ import type { Connection } from './connections';
 import type { Frame } from './contract';
 import { SentFrames, textOf } from './outgoing';
 import { ToldPresence } from './told-presence';
+import type { Reader, Unread } from './unread';
 
-/** What a client that reads slowly may leave unread. */
+/** What a client that reads slowly may leave unread, with what is held for him. */
 const MAX_UNREAD_BYTES = 4_194_304;
-/** Of what is pushed before the greeting is complete. */
+/** Of what is pushed before the greeting is complete, however small. */
 const MAX_HELD_FRAMES = 1_000;
 /** A queue is written in pieces: the next when no more than this is unread. */
 const ROOM_BYTES = 1_048_576;
@@ -21,10 +22,11 @@ const POLICY_VIOLATION = 1008;
 const SERVICE_RESTART = 1012;
 
 /** A client's socket that ends here. What is pushed before its greeting is complete comes after it. */
-export class ClientSocket implements Connection {
+export class ClientSocket implements Connection, Reader {
   private readonly sent = new SentFrames();
   private readonly told = new ToldPresence();
   private held: Frame[] | undefined = [];
+  private heldBytes = 0;
   private waiting: (() => void)[] | undefined;
   readonly confirmed = new Confirmed();
   /** The last ping has been answered. */
@@ -38,6 +40,7 @@ export class ClientSocket implements Connection {
     readonly connectionId: string,
     readonly user: UserActor,
     private readonly socket: WebSocket,
+    private readonly unread: Unread,
   ) {}
 
   get userId(): string {
@@ -52,11 +55,17 @@ export class ClientSocket implements Connection {
     return this.socket.readyState === this.socket.OPEN;
   }
 
+  get unreadBytes(): number {
+    return this.socket.bufferedAmount + this.heldBytes;
+  }
+
   send(frame: Frame): boolean {
     if (!this.isOpen) return false;
     if (!this.held) return this.write(frame);
-    if (this.held.length >= MAX_HELD_FRAMES) return false;
+    if (this.held.length >= MAX_HELD_FRAMES || this.leavesTooMuch()) return this.giveUp();
     this.held.push(frame);
+    this.heldBytes += textOf(frame).length;
+    this.unread.note(this);
     return true;
   }
 
@@ -80,6 +89,7 @@ export class ClientSocket implements Connection {
   release(): void {
     const held = this.held ?? [];
     this.held = undefined;
+    this.heldBytes = 0;
     for (const frame of held) this.write(frame);
     for (const go of this.waiting ?? []) go();
     this.waiting = undefined;
@@ -121,14 +131,22 @@ export class ClientSocket implements Connection {
   private write(frame: Frame, text?: string | Buffer): boolean {
     return this.sent.once(frame, () => {
       if (!this.isOpen) return false;
-      // His queue is kept; he comes again and gets it.
-      if (this.socket.bufferedAmount > MAX_UNREAD_BYTES) {
-        this.socket.terminate();
-        return false;
-      }
+      if (this.leavesTooMuch()) return this.giveUp();
       if (frame.type === 'user_offline' && this.isElsewhere?.(String(frame.body['user_id']))) return true;
-      if (this.told.isNews(frame)) this.socket.send(text ?? textOf(frame));
+      if (!this.told.isNews(frame)) return true;
+      this.socket.send(text ?? textOf(frame));
+      this.unread.note(this);
       return true;
     });
+  }
+
+  private leavesTooMuch(): boolean {
+    return this.unreadBytes > MAX_UNREAD_BYTES;
+  }
+
+  /** His queue is kept; he comes again and gets it. */
+  private giveUp(): false {
+    this.terminate();
+    return false;
   }
 }

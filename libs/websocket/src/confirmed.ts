@@ -1,3 +1,5 @@
+import { normaliseUuid, Uuid } from '@banyan/platform/contract';
+
 /** So many messages a socket remembers as confirmed. */
 const REMEMBERED = 4_096;
 
@@ -5,9 +7,14 @@ const REMEMBERED = 4_096;
 export class Confirmed {
   private names: Set<string> | undefined;
 
-  /** @param work is done unless it was done before; done again if it fails */
+  /**
+   * @param messageId as a client wrote it: what is no id is of no message, and must not be kept
+   * @param work is done unless it was done before; done again if it fails
+   */
   async once(how: 'delivered' | 'read', messageId: unknown, work: () => Promise<void>): Promise<void> {
-    const name = `${how}\0${String(messageId)}`;
+    const id = typeof messageId === 'string' ? Uuid.safeParse(normaliseUuid(messageId)).data : undefined;
+    if (id === undefined) return;
+    const name = `${how} ${id}`;
     if (this.names?.has(name)) return;
     await work();
     this.names ??= new Set();

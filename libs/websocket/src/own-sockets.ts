@@ -1,13 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { spreadOut } from '@banyan/platform/dispatch/spread';
 import type { ClientSocket } from './client-socket';
+import { Unread } from './unread';
 
 /** As the monolith's server: a ping each 20 s, and whoever has not answered by the next is gone. */
 const PING_SECONDS = 20;
-/** Over so long the sockets of a process that stops are closed, so that not all come again at one moment. */
-const DRAIN_MS = 5_000;
-/** Fewer are closed sooner. */
-const DRAIN_MS_EACH = 5;
 
 /** The sockets that this process serves itself: whether their clients are still there, until when their tokens are good, and their end. */
 @Injectable()
@@ -15,6 +12,7 @@ export class OwnSockets implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly sockets = new Set<ClientSocket>();
   private tick: NodeJS.Timeout | undefined;
   private seconds = 0;
+  readonly unread = new Unread();
   isDraining = false;
 
   get count(): number {
@@ -29,6 +27,7 @@ export class OwnSockets implements OnApplicationBootstrap, OnModuleDestroy {
 
   remove(socket: ClientSocket): void {
     this.sockets.delete(socket);
+    this.unread.forget(socket);
   }
 
   onApplicationBootstrap(): void {
@@ -43,14 +42,7 @@ export class OwnSockets implements OnApplicationBootstrap, OnModuleDestroy {
   /** Every client is told to come again, and finds another process. */
   async drain(): Promise<void> {
     this.isDraining = true;
-    const all = [...this.sockets];
-    const eachMs = Math.min(DRAIN_MS_EACH, DRAIN_MS / Math.max(1, all.length));
-    const started = performance.now();
-    for (const [index, socket] of all.entries()) {
-      const aheadMs = index * eachMs - (performance.now() - started);
-      if (aheadMs > 10) await pause(aheadMs);
-      socket.restart();
-    }
+    await spreadOut([...this.sockets], (socket) => socket.restart());
   }
 
   private look(): void {

@@ -1,4 +1,5 @@
 import { asSystem } from '@banyan/platform/dispatch/context';
+import { Turns } from '@banyan/platform/dispatch/turns';
 import { InjectLog } from '@banyan/platform/nest/inject';
 import type { Logger } from '@banyan/platform/telemetry/log';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
@@ -10,8 +11,10 @@ import { InjectUpstreams, type Upstreams } from './upstreams';
 import { WebsocketService } from './websocket.service';
 
 const SWEEP_MS = 2_000;
-/** Of those whom a dead process leaves, so many are told of at a time. */
+/** Of those whom a dead process leaves, so many are taken at a time, by whichever process is there first. */
 const SWEEP_SIZE = 200;
+/** And of so many the others are told at once. */
+const AT_ONCE = 8;
 
 /** Tells those who may know it that somebody is there or is gone, also when the process that had his sockets cannot say so any more. */
 @Injectable()
@@ -53,8 +56,11 @@ export class PresenceAnnouncer implements OnApplicationBootstrap, OnModuleDestro
 
   private async tellOfLost(): Promise<void> {
     try {
-      const lost = await this.presence.takeLost(SWEEP_SIZE);
-      for (const userId of lost) await asSystem('presence', { key: randomUUID() }, () => this.tellOffline(userId));
+      for (let lost = await this.presence.takeLost(SWEEP_SIZE); lost.length > 0; lost = await this.presence.takeLost(SWEEP_SIZE)) {
+        const turns = new Turns(AT_ONCE);
+        const tell = (userId: string) => asSystem('presence', { key: randomUUID() }, () => this.tellOffline(userId));
+        await Promise.all(lost.map((userId) => turns.take(() => tell(userId))));
+      }
     } catch (error) {
       this.log.warn({ err: error }, 'not told who is gone');
     }

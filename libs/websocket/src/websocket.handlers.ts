@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { sessionRevoked } from '@banyan/auth/contract/events';
 import { messageContract } from '@banyan/message/contract';
 import { messageRead, messageReceived, messageSent } from '@banyan/message/contract/events';
@@ -12,7 +11,7 @@ import { contactAddedFrame } from './contact-frame';
 import { receiptFrame } from './receipt-frame';
 import { WebsocketService } from './websocket.service';
 
-/** So long whoever took a message may take to push it. */
+/** So long whoever took a message may take to push it; the others of the same batch of events wait with it. */
 const PATIENCE_MS = 250;
 
 /** What happened elsewhere, as frames. A repeat makes the same frame, and no socket takes it twice. */
@@ -37,8 +36,8 @@ export class WebsocketHandlers {
     const { online } = await this.sockets.online([recipient_id]);
     if (online.length === 0) return;
     // Events that have waited are not made to wait longer: however many there are, they get through.
-    await pause(Math.min(PATIENCE_MS, Math.max(0, Date.parse(occurred_at) + PATIENCE_MS - Date.now())));
-    if (this.sockets.hasPushed(recipient_id, message_id)) return;
+    const patienceMs = Math.min(PATIENCE_MS, Date.parse(occurred_at) + PATIENCE_MS - Date.now());
+    if (await this.sockets.hasPushedWithin(recipient_id, message_id, patienceMs)) return;
     const { message } = await this.messages.queued({ message_id });
     if (message) await this.sockets.push(recipient_id, { type: 'relay_message', id: message_id, body: { data: message } });
   }

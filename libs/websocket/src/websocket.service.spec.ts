@@ -9,11 +9,11 @@ import { type Frame, websocketContract } from './contract';
 import { LEASE_MS, Presence } from './presence';
 import { WebsocketService } from './websocket.service';
 
-function socket(userId: string, { takes = true, sessionId = undefined as string | undefined } = {}) {
+function socket(userId: string, { takes = true, sessionId = undefined as string | undefined, connectionId = randomUUID() as string } = {}) {
   const frames: Frame[] = [];
   const ends: string[] = [];
   const connection: Connection = {
-    connectionId: randomUUID(),
+    connectionId,
     userId,
     sessionId,
     end: () => ends.push('ended'),
@@ -60,16 +60,29 @@ describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueNam
     const other = await startHouse({ domains: ['websocket'], home, keyvalue });
     try {
       const users = Array.from({ length: count }, () => randomUUID());
-      const [near, far] = [socket(users[0]!), socket(users[1]!)];
+      const there = other.get(WebsocketService);
+      const near = socket(users[0]!, { connectionId: sockets.newConnectionId() });
+      const far = socket(users[1]!, { connectionId: there.newConnectionId() });
       await sockets.open(near.connection);
-      await other.get(WebsocketService).open(far.connection);
+      await there.open(far.connection);
       const frame = { type: 'new_group_message', id: '', body: { count } };
-      await calls().pushMany({ user_ids: users, frame });
+      await sockets.pushMany(users, frame); // not as an operation, which is executed twice here
       await until(async () => far.frames.length > 0);
       expect([near.frames, far.frames]).toEqual([[frame], [frame]]);
     } finally {
       await other.close();
     }
+  });
+
+  it('are known to have been pushed to as soon as they were, and not before', async () => {
+    const [ada, frame] = [randomUUID(), { type: 'relay_message', id: randomUUID(), body: {} }];
+    await sockets.open(socket(ada).connection);
+    expect(await sockets.hasPushedWithin(ada, frame.id, 0)).toBe(false);
+    expect(await sockets.hasPushedWithin(ada, frame.id, 1)).toBe(false);
+    const asked = Promise.all([1, 2].map(() => sockets.hasPushedWithin(ada, frame.id, 3_600_000)));
+    await sockets.push(ada, frame);
+    expect(await asked).toEqual([true, true]);
+    expect(await sockets.hasPushedWithin(ada, frame.id, 3_600_000)).toBe(true);
   });
 
   it('make their user online until the last of them has gone', async () => {

@@ -22,6 +22,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   onGap: () => void = () => undefined;
   /** What took its way from here just now, to all sockets that its user has. */
   private readonly pushed = new LRUCache<string, true>({ max: REMEMBERED_PUSHES });
+  private readonly awaited = new Map<string, Set<() => void>>();
 
   constructor(
     private readonly connections: Connections,
@@ -70,13 +71,38 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
       return { delivered: 0, isComplete: false };
     });
     const delivered = here + elsewhere.delivered;
-    if (delivered > 0 && elsewhere.isComplete) this.pushed.set(`${userId}/${frame.id}`, true);
+    if (delivered > 0 && elsewhere.isComplete) this.notePushed(`${userId}/${frame.id}`);
     return { delivered };
+  }
+
+  private notePushed(name: string): void {
+    this.pushed.set(name, true);
+    for (const go of this.awaited.get(name) ?? []) go();
+    this.awaited.delete(name);
   }
 
   /** Whether this process has pushed a frame of that id to all sockets of the user. False says nothing: others push too. */
   hasPushed(userId: string, frameId: string): boolean {
     return this.pushed.has(`${userId}/${frameId}`);
+  }
+
+  /** The same, as soon as it is true or `patienceMs` have passed. */
+  async hasPushedWithin(userId: string, frameId: string, patienceMs: number): Promise<boolean> {
+    const name = `${userId}/${frameId}`;
+    if (this.pushed.has(name) || patienceMs <= 0) return this.pushed.has(name);
+    const waiting = this.awaited.get(name) ?? new Set();
+    this.awaited.set(name, waiting);
+    await new Promise<void>((resolve) => {
+      const go = () => {
+        clearTimeout(timer);
+        resolve();
+        waiting.delete(go);
+        if (waiting.size === 0) this.awaited.delete(name);
+      };
+      const timer = setTimeout(go, patienceMs);
+      waiting.add(go);
+    });
+    return this.pushed.has(name);
   }
 
   /** Whether it arrives nobody hears: for what is good only at this moment, or comes again otherwise. */

@@ -19,6 +19,11 @@ it('what every process has as here is no line, and neither is one that is gone',
   expect(found(here, host(null, null, false))).toEqual([]);
 });
 
+it('of a worker too: its sockets would have none at the monolith', () => {
+  const worker = { ...host(null, 'd:5432/chat'), kind: 'worker' as const };
+  expect(found(here, worker)).toEqual(['broken LEGACY_URL of the worker at http://h']);
+});
+
 it('one that lacks it is broken; another one, or one that only it has, is to be looked at', () => {
   expect(found(here, host(null, null))).toEqual([
     'broken LEGACY_URL of the host at http://h',

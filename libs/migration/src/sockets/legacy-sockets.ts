@@ -18,18 +18,19 @@ import type { Upstreams } from '@banyan/websocket/upstreams';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { type Dialer, targetOf } from './dialer';
 import { LegacyPresence } from './legacy-presence';
-import { readSaid, typeOf } from './said';
+import { readSaid, typeAsked, typeOf } from './said';
 import type { StoredMessages } from './stored-messages';
 import { Upstream } from './upstream';
 
 /** Whose work a client's frame is; of any other, of the sockets themselves. */
-const DOMAIN_OF: Readonly<Record<string, DomainName>> = {
-  message: 'message',
-  delivery_confirmation: 'message',
-  read_confirmation: 'message',
-  group_message: 'group',
-  contact_added: 'user',
-};
+const DOMAIN_OF: ReadonlyMap<string, DomainName> = new Map([
+  ['message', 'message'],
+  ['delivery_confirmation', 'message'],
+  ['read_confirmation', 'message'],
+  ['group_message', 'group'],
+  ['contact_added', 'user'],
+]);
+const WITH_FRAMES: readonly DomainName[] = [...new Set<DomainName>([...DOMAIN_OF.values(), 'websocket'])];
 
 /** What was asked of the monolith before a move is still pushed by it afterwards. */
 const LINGER_MS = 10_000;
@@ -128,10 +129,12 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
 
   private async divert(client: ClientSocket, upstream: Upstream, text: string): Promise<boolean> {
     if (!this.isNeeded) return false;
-    const type = typeOf(text) ?? '';
-    const home = this.parts.routes.home(DOMAIN_OF[type] ?? 'websocket', client.userId);
-    if (home === 'legacy') {
-      if (!(await upstream.send(text))) this.log.warn({ type }, 'a frame for the monolith is dropped: it was away for too long');
+    const type = typeAsked(text);
+    // What is no frame to us may be any to the monolith: it gets it where it would get them all.
+    const domains = type === undefined ? WITH_FRAMES : [DOMAIN_OF.get(type) ?? 'websocket'];
+    if (domains.every((domain) => this.parts.routes.home(domain, client.userId) === 'legacy')) {
+      if (!(await upstream.send(text)))
+        this.log.warn({ type: type?.slice(0, 50) }, 'a frame for the monolith is dropped: it was away for too long');
       return true;
     }
     return type === 'typing' && upstream.isOpen && (await this.typesThere(client, text)) && upstream.send(text);

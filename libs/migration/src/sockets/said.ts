@@ -1,14 +1,20 @@
 import type { Frame } from '@banyan/websocket/contract';
 
-/** The type stands first in what either side writes; the rest is only read when it matters. */
+/** The type stands first in what the monolith writes; the rest is only read when it matters. */
 const TYPE = /^\s*\{\s*"type"\s*:\s*"([a-z_]+)"/;
 
-/** Of a frame of the monolith or of a client; undefined if it is none. */
+/** Of a frame of the monolith; undefined if it is none. */
 export function typeOf(text: string): string | undefined {
-  const [, type] = TYPE.exec(text) ?? [];
-  if (type !== undefined) return type;
-  const other = (parsed(text) as { type?: unknown } | undefined)?.type;
-  return typeof other === 'string' ? other : undefined;
+  return TYPE.exec(text)?.[1] ?? typeAsked(text);
+}
+
+/**
+ * Of a frame of a client; undefined if it is none, or none to every server alike. All of it is read: he may say `type` twice, and the last
+ * one counts for whoever gets the frame.
+ */
+export function typeAsked(text: string): string | undefined {
+  const type = parsed(text)?.['type'];
+  return typeof type === 'string' ? type : undefined;
 }
 
 /** What is under way as one thing, whoever says it: of these nothing is sent to a socket twice. */

@@ -1,3 +1,4 @@
+import { FrameQueue } from '@banyan/platform/nest/frame-queue';
 import type { WebSocket } from 'ws';
 
 /** A frame for a monolith that is away waits so long, and its socket's others behind it. */
@@ -6,8 +7,6 @@ const FIRST_TRY_MS = 100;
 const LAST_TRY_MS = 10_000;
 /** It pings each 20 s; whoever is silent for longer than two of them is away. */
 const SILENT_MS = 50_000;
-/** Frames of the monolith that may wait for the client; with more it is not read from until they are fewer. */
-const MAX_BACKLOG = 64;
 
 export interface UpstreamParts {
   dial(): Promise<WebSocket>;
@@ -27,10 +26,15 @@ export class Upstream {
   private tries = 0;
   private retry: NodeJS.Timeout | undefined;
   private waiting: (() => void)[] = [];
-  private backlog: string[] | undefined;
+  private readonly heard: FrameQueue;
   private heardAt = 0;
 
-  constructor(private readonly parts: UpstreamParts) {}
+  constructor(private readonly parts: UpstreamParts) {
+    this.heard = new FrameQueue(
+      () => this.socket,
+      (text) => parts.hear(text),
+    );
+  }
 
   get isOpen(): boolean {
     return this.socket?.readyState === this.socket?.OPEN && this.socket !== undefined;
@@ -52,7 +56,11 @@ export class Upstream {
     this.goOn();
   }
 
-  /** @returns false if the monolith was away for too long: it has not seen the frame, and nobody will confirm it */
+  /**
+   * Done when the connection has taken it: who sends more than the monolith reads sends it more slowly.
+   *
+   * @returns false if the monolith was away for too long: it has not seen the frame, and nobody will confirm it
+   */
   async send(text: string): Promise<boolean> {
     const until = performance.now() + WAIT_MS;
     while (!this.isOpen) {
@@ -63,8 +71,7 @@ export class Upstream {
         this.waiting.push(() => (clearTimeout(timer), resolve()));
       });
     }
-    this.socket!.send(text);
-    return true;
+    return new Promise((resolve) => this.socket!.send(text, (error) => resolve(!error)));
   }
 
   /** @param now of `performance.now()` */
@@ -93,13 +100,13 @@ export class Upstream {
 
   private join(opened: WebSocket): void {
     this.socket = opened;
-    const heard = () => (this.heardAt = performance.now());
-    heard();
-    opened.on('ping', heard);
+    const note = () => (this.heardAt = performance.now());
+    note();
+    opened.on('ping', note);
     opened.on('message', (data: Buffer, isBinary) => {
-      heard();
+      note();
       this.tries = 0;
-      if (!isBinary) this.add(data.toString('utf8')); // it sends no bytes
+      if (!isBinary) this.heard.add(data.toString('utf8')); // it sends no bytes
     });
     opened.on('error', () => undefined); // the close that follows tells it
     opened.once('close', (code, reason) => this.close(code, reason.toString()));
@@ -118,24 +125,6 @@ export class Upstream {
     const { waiting } = this;
     this.waiting = [];
     for (const go of waiting) go();
-  }
-
-  private add(text: string): void {
-    if (this.backlog) {
-      this.backlog.push(text);
-      if (this.backlog.length >= MAX_BACKLOG) this.socket?.pause();
-    } else {
-      this.backlog = [text];
-      void this.work(this.backlog);
-    }
-  }
-
-  private async work(backlog: string[]): Promise<void> {
-    while (backlog.length > 0) {
-      await this.parts.hear(backlog.shift()!).catch(() => undefined); // whoever hears it has logged it
-      if (this.socket?.isPaused && backlog.length < MAX_BACKLOG / 2) this.socket.resume();
-    }
-    this.backlog = undefined;
   }
 }
 

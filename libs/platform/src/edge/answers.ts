@@ -11,6 +11,9 @@ export const MethodNotAllowed = domainError('method_not_allowed', { status: 405,
 const HeadersTooLarge = domainError('headers_too_large', { status: 431, detail: 'The request line or its headers are too large' });
 const RequestTimeout = domainError('request_timeout', { status: 408, detail: 'The request did not arrive in time' });
 
+/** Whoever does not close a connection that ends is not waited for. */
+const GOODBYE_MS = 2_000;
+
 /** Every error leaves as `{detail, code, trace_id}`, `detail` a text for people. Nothing else of an error leaves the process. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
   const answer = toDomainError(error);
@@ -44,6 +47,7 @@ export function answerUnreadable(error: Error & { code?: string }, socket: Socke
   const body = JSON.stringify({ detail, code });
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`;
   socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`);
+  setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
 }
 
 const UNREADABLE: Readonly<Record<string, ErrorDefinition>> = {

@@ -1,4 +1,3 @@
-const TEXT = 0x81;
 const CLOSE = 0x88;
 const FIRST_CONTROL = 0x8;
 
@@ -54,28 +53,7 @@ export class FrameCursor {
   }
 }
 
-/** A whole text message as a server sends it: one frame, neither masked nor compressed, which a compressed connection takes as well. */
-export function textFrame(text: string): Buffer {
-  return frame(TEXT, Buffer.from(text));
-}
-
+/** As a server sends it (section 5.5.1). */
 export function closeFrame(code: number): Buffer {
-  const payload = Buffer.alloc(2);
-  payload.writeUInt16BE(code);
-  return frame(CLOSE, payload);
-}
-
-function frame(first: number, payload: Buffer): Buffer {
-  const { length } = payload;
-  const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10);
-  head[0] = first;
-  if (length < 126) head[1] = length;
-  else if (length < 65_536) {
-    head[1] = 126;
-    head.writeUInt16BE(length, 2);
-  } else {
-    head[1] = 127;
-    head.writeBigUInt64BE(BigInt(length), 2);
-  }
-  return Buffer.concat([head, payload]);
+  return Buffer.from([CLOSE, 2, code >> 8, code & 0xff]);
 }

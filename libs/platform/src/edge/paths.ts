@@ -56,11 +56,17 @@ export class KnownPaths {
   }
 }
 
+/** A request target without the server that it names, if it is absolute (RFC 9112, section 3.2.2): it is for us, whatever it says. */
+export function originForm(target: string): string {
+  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
 /**
  * The path of a request target as servers read it that decode everything before they look for a route: `%2F` is a slash to them, and
  * what stands before the path in an absolute target is nothing.
  */
 export function decodedPath(target: string): string {
-  const [path = ''] = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
+  const [path = ''] = originForm(target).split(/[?#]/, 1);
   return path.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString());
 }

@@ -1,7 +1,6 @@
 import type { WebSocket } from 'ws';
+import { FrameQueue } from '../nest/frame-queue';
 
-/** Frames of one client that may wait; with more the client is not read from until they are fewer. */
-const MAX_BACKLOG = 64;
 /** A page that opens a long conversation sends a frame for each message, twice: it is never cut off, only read more slowly. */
 const FRAMES_PER_SECOND = 500;
 const BURST = 2_000;
@@ -13,43 +12,29 @@ interface Takers {
   take(type: string, payload: Record<string, unknown>): Promise<void>;
 }
 
-/**
- * What a client sends on his socket, one frame after the other. A frame that is none of the protocol is passed over. Who sends faster than
- * his frames are dealt with is read no faster: his end of the connection fills, not our memory.
- */
+/** What a client sends on his socket, one frame after the other. A frame that is none of the protocol is passed over. */
 export class SocketInbox {
-  private backlog: string[] | undefined;
+  private readonly queue: FrameQueue;
   private allowance = BURST;
   private allowedAt = 0;
 
   constructor(
-    private readonly socket: WebSocket,
+    socket: WebSocket,
     private readonly takers: Takers,
-  ) {}
-
-  add(text: string): void {
-    if (this.backlog) {
-      this.backlog.push(text);
-      if (this.backlog.length >= MAX_BACKLOG) this.socket.pause();
-    } else {
-      this.backlog = [text];
-      void this.work();
-    }
+  ) {
+    this.queue = new FrameQueue(
+      () => socket,
+      (text) => this.take(text),
+    );
   }
 
-  /** There is nothing to hold on to between frames: most sockets are idle most of the time. */
-  private async work(): Promise<void> {
-    const { backlog } = this;
-    while (backlog && backlog.length > 0) {
-      const waitMs = this.pauseMs();
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      await this.take(backlog.shift()!).catch(() => undefined); // whoever takes it has logged it
-      if (this.socket.isPaused && backlog.length < MAX_BACKLOG / 2) this.socket.resume();
-    }
-    this.backlog = undefined;
+  add(text: string): void {
+    this.queue.add(text);
   }
 
   private async take(text: string): Promise<void> {
+    const waitMs = this.pauseMs();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     if (await this.takers.divert(text)) return;
     const frame = readFrame(text);
     if (frame) await this.takers.take(frame.type, frame.payload);

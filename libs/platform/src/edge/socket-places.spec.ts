@@ -18,6 +18,16 @@ it('are bounded for all, for an address and for a user, and can be taken again w
   expect(() => kept.take('d', 'x')).toThrow(full);
 });
 
+it('who has gone before he is known keeps none', () => {
+  const kept = places();
+  for (let i = 0; i < 3; i++) {
+    const place = kept.take('a', 'u');
+    place.release();
+    place.confirm('u');
+  }
+  expect(() => kept.take('a', 'u')).not.toThrow();
+});
+
 it('nobody takes those of another user by asking in his name', () => {
   const kept = places();
   kept.take('a', 'u');

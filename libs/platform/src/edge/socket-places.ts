@@ -40,6 +40,7 @@ export class SocketPlaces {
     let isReleased = false;
     return {
       confirm: (confirmed) => {
+        if (isReleased) return; // he has gone meanwhile
         owner = confirmed;
         if (owner !== undefined) add(this.byUser, owner, 1);
       },

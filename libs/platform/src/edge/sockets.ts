@@ -7,7 +7,7 @@ import type { Elsewhere } from './elsewhere';
 import type { SocketAdapter } from './socket-adapter';
 import type { SocketPipe } from './socket-pipe';
 import type { SocketPlaces } from './socket-places';
-import { type Upgrade, upgradeTo } from './upgrades';
+import { onceGone, type Upgrade, upgradeTo } from './upgrades';
 
 /** Another server, whose users' sockets open here: it decides who may. */
 export interface Beyond {
@@ -44,8 +44,10 @@ export function mountSockets(server: FastifyInstance, parts: SocketsParts): void
       throw NotFound();
     }
     if (parts.isDraining()) throw Unavailable();
+    // Of two tokens we would ask about one, and the monolith would believe the other.
+    if (Array.isArray(request.query.token)) return reply.code(403).send();
     const place = parts.places?.take(request.ip, userId);
-    upgrade.socket.once('close', () => place?.release());
+    if (place) onceGone(upgrade.socket, () => place.release());
     if (parts.beyond && home === 'legacy') {
       const accepted = await parts.beyond.accept(request, reply, userId);
       if (!accepted) return reply;
@@ -103,9 +105,7 @@ function here(
   { upgrade, user, upstream }: { upgrade: Upgrade; user: UserActor; upstream?: WebSocket },
   { adapter }: SocketsParts,
 ): FastifyReply {
-  const end = () => upstream?.close(); // whatever becomes of the handshake
-  if (upgrade.socket.destroyed) end();
-  else upgrade.socket.once('close', end);
+  if (upstream) onceGone(upgrade.socket, () => upstream.close()); // whatever becomes of the handshake
   reply.raw.detachSocket(upgrade.socket as never);
   adapter.open(upgrade, user, { request: raw, address: ip, upstream });
   return reply;

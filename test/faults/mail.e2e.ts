@@ -115,6 +115,8 @@ it.each<['notification' | 'auth' | 'user', 'killed' | 'frozen']>([
   const { process } = deployment.workers.find((worker) => worker.domain === domain)!;
   const ada = await register(deployment.url, 'ada');
   await mails.mailTo(ada.email);
+  // A sender that dies before it has read the answer is in doubt, and may repeat the mail; that is another test's.
+  await until(async () => (await stateOf(deployment.databaseUrl('notification_db'), ada.email)) === 'sent');
   if (how === 'killed') await process.kill();
   else process.freeze();
   const invited = freshAccount('invited');

@@ -70,3 +70,21 @@ it('is counted for all processes together; in this one alone while the store is 
   await expect(alone.takeShared('login', 'a')).rejects.toEqual(refused);
   await expect(new Limits('off', away).takeShared('login', 'a')).resolves.toBeUndefined();
 });
+
+it('a store that goes, or is too slow for some of it, takes no counts with it', async () => {
+  let isAway = false;
+  const fickle = new Proxy(keyvalue, {
+    get: (target, name: keyof KeyValue) =>
+      isAway ? () => Promise.reject(new KeyValueUnavailable('ETIMEDOUT')) : (target[name] as () => unknown).bind(target),
+  });
+  const limits = new Limits({ login: limit }, fickle);
+  await limits.takeShared('login', 'c');
+  await limits.note('login', 'd');
+  isAway = true;
+  await limits.takeShared('login', 'c');
+  await expect(limits.takeShared('login', 'c')).rejects.toEqual(refused);
+  await limits.note('login', 'd');
+  expect(await limits.noted('login', 'd')).toBe(2);
+  isAway = false;
+  expect(await limits.noted('login', 'd')).toBe(2);
+});

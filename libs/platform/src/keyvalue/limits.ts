@@ -11,7 +11,7 @@ const MAX_SUBJECTS = 100_000;
 
 /**
  * Counts in fixed windows. `take` protects this process and counts in it; `takeShared` protects an account and counts for all
- * processes, in this one alone while the key-value store is away.
+ * processes, and in this one as well: a store that is away, or was too slow for some of it, makes nobody's guesses undone.
  */
 export class Limits {
   private windows = new Map<string, { until: number; used: number }>();
@@ -33,8 +33,8 @@ export class Limits {
   async takeShared(name: string, subject: string): Promise<void> {
     const limit = this.limit(name);
     if (!limit) return;
-    const used = await this.keyvalue.increment(keyOf(name, subject), limit.windowMs).catch(() => undefined); // the store is away
-    if (used === undefined) return this.take(name, subject);
+    const here = this.count(name, subject, limit);
+    const used = await this.keyvalue.increment(keyOf(name, subject), limit.windowMs).catch(() => here.used); // the store is away
     if (used > limit.count) throw refusal(limit.windowMs);
   }
 
@@ -42,7 +42,8 @@ export class Limits {
   async note(name: string, subject: string): Promise<void> {
     const limit = this.limit(name);
     if (!limit) return;
-    await this.keyvalue.increment(keyOf(name, subject), limit.windowMs).catch(() => this.count(name, subject, limit));
+    this.count(name, subject, limit);
+    await this.keyvalue.increment(keyOf(name, subject), limit.windowMs).catch(() => undefined);
   }
 
   /** How often something was noted in the window that is open; 0 where there is no such limit. */
@@ -51,7 +52,7 @@ export class Limits {
     const text = await this.keyvalue.get(keyOf(name, subject)).catch(() => undefined);
     const window = this.windows.get(`${name}:${subject}`);
     const here = window && window.until > Date.now() ? window.used : 0;
-    return Number(text ?? 0) + here;
+    return Math.max(Number(text ?? 0), here);
   }
 
   /** Undefined where there is none. */

@@ -35,7 +35,7 @@ export const FoundUser = z.object({
 export type FoundUser = z.output<typeof FoundUser>;
 
 /** What clients draw as a picture: a page of the web, or something that was uploaded here. No `javascript:`, no `data:`. */
-export const AvatarUrl = Text({ max: 500 }).refine((text) => isPicture(text), { message: 'should be an https address or an upload' });
+export const AvatarUrl = Text({ max: 500 }).refine((text) => isPicture(text), { message: 'should be an address of the web or an upload' });
 
 function isPicture(text: string): boolean {
   if (/^\/api\/v1\/media\/files\/[\w.-]+$/.test(text)) return true;

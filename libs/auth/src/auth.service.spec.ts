@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { hashSync } from '@node-rs/bcrypt';
 import { profile, userContract, createProfile } from '@banyan/user/contract';
-import { Unavailable } from '@banyan/platform/contract';
+import { DomainError, Unavailable } from '@banyan/platform/contract';
 import { TokenVerifier } from '@banyan/platform/tokens/verifier';
 import { TEST_SECRET } from '../../../test/support/banyan';
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
@@ -59,10 +60,21 @@ describe.each(dataHomes.slice(0, 2))('accounts, through their contract, in $name
     expect(await users(user.id).find({ user_id: user.id })).toMatchObject({ public_key: placeholder(draft.username) });
   });
 
+  /** Comes again when it is told to: a slow machine does not hash so many passwords in time. */
+  const registering = async (draft: ReturnType<typeof draftOf>): ReturnType<ReturnType<typeof auth>['register']> => {
+    try {
+      return await auth().register(draft);
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.status !== 503) throw error;
+      await pause(1_000 * (error.retryAfterSeconds ?? 1));
+      return registering(draft);
+    }
+  };
+
   it('are one for each address and one for each name, however many come at once', async () => {
     const { email, username } = draftOf();
     for (const same of [{ email }, { username }]) {
-      const crowd = await Promise.allSettled(Array.from({ length: 5 }, () => auth().register(draftOf(same))));
+      const crowd = await Promise.allSettled(Array.from({ length: 5 }, () => registering(draftOf(same))));
       const refused = crowd.filter(({ status }) => status === 'rejected');
       expect(refused).toHaveLength(4);
       for (const end of refused) expect(end).toMatchObject({ reason: { code: 'auth.already_registered', status: 400 } });

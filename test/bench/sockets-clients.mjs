@@ -1,9 +1,9 @@
-/** Clients of a server, in a process of their own: the question is `argv[2]` as JSON, the answer is printed. */
+/** Clients of a server, in a process of their own: `argv[2]` as JSON names the file of the question, the answer is printed. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
-const question = JSON.parse(process.argv[2]);
+const question = JSON.parse(readFileSync(JSON.parse(process.argv[2]).file, 'utf8'));
 const answer = await { idle, push, deliver }[question.measure](question);
 process.stdout.write(JSON.stringify(answer), () => process.exit(0));
 

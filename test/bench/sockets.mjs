@@ -1,4 +1,5 @@
 /** Clients' sockets: memory of idle ones, pushes, and the way of a message, beside a bare `ws` server in the same run. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { median, number, printTable, printTarget, quantile, ratios, withSpread } from './figures.mjs';
@@ -9,6 +10,12 @@ const PAIRS = 50;
 
 export async function measureSockets(env, { folder, worker }, { idle, readers, rounds, seconds }) {
   console.log('\nSockets …');
+  // In a file: hundreds of addresses with tokens are too much for a command line.
+  const clients = (question) => {
+    const file = join(folder, 'sockets.json');
+    writeFileSync(file, JSON.stringify(question));
+    return ask('sockets-clients.mjs', { file });
+  };
   const settings = { ...env, SOCKET_LIMITS: 'all=100000 address=100000 user=100000' };
   const kilobytes = {};
   const pushes = { own: [], bare: [] };
@@ -21,7 +28,7 @@ export async function measureSockets(env, { folder, worker }, { idle, readers, r
     ['own', banyan],
     ['bare', bare],
   ])
-    ({ kilobytes: kilobytes[name] } = await ask('sockets-clients.mjs', {
+    ({ kilobytes: kilobytes[name] } = await clients({
       measure: 'idle',
       pid: server.pid,
       urls: urlsOf(server, users),
@@ -38,15 +45,15 @@ export async function measureSockets(env, { folder, worker }, { idle, readers, r
       ['bare', bare],
     ]) {
       const question = { measure: 'push', urls: urlsOf(server, users.slice(0, readers + 1)), payload, seconds, ahead: 8 };
-      pushes[name].push((await ask('sockets-clients.mjs', question)).perSecond);
+      pushes[name].push((await clients(question)).perSecond);
     }
   await bare.stop();
   const measureDelivery = async (title, server) => {
     const [from, to] = [users.slice(0, PAIRS), users.slice(PAIRS, 2 * PAIRS)];
     const urls = [urlsOf(server, from), urlsOf(server, to)];
     const pairs = from.map(({ id }, n) => ({ from: { id, url: urls[0][n] }, to: { id: to[n].id, url: urls[1][n] } }));
-    const highest = await ask('sockets-clients.mjs', { measure: 'deliver', pairs, seconds, inFlight: PAIRS });
-    const usual = await ask('sockets-clients.mjs', { measure: 'deliver', pairs, seconds, perSecond: 0.7 * highest.perSecond });
+    const highest = await clients({ measure: 'deliver', pairs, seconds, inFlight: PAIRS });
+    const usual = await clients({ measure: 'deliver', pairs, seconds, perSecond: 0.7 * highest.perSecond });
     const ms = (q) => number(quantile(usual.times, q), 1);
     delivery.push([title, number(highest.perSecond), number(usual.perSecond), ms(0.5), ms(0.99)]);
   };

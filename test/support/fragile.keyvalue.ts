@@ -74,6 +74,10 @@ export class FragileKeyValue implements KeyValue {
     return this.open().sortedCount(this.now(key), range);
   }
 
+  async sortedScores(key: string, members: readonly string[]): Promise<(number | undefined)[]> {
+    return this.open().sortedScores(this.now(key), members);
+  }
+
   async sortedTrim(key: string, range: ScoreRange & { max: number }): Promise<number> {
     return this.open().sortedTrim(this.now(key), range);
   }

@@ -1,9 +1,10 @@
+import type { Duplex } from 'node:stream';
 import type { UserActor } from '@banyan/platform/contract';
 import type { WebSocket } from 'ws';
 import { Confirmed } from './confirmed';
 import type { Connection } from './connections';
 import type { Frame } from './contract';
-import { SentFrames, textOf } from './outgoing';
+import { outgoing, SentFrames } from './outgoing';
 import { ToldPresence } from './told-presence';
 import type { Reader, Unread } from './unread';
 
@@ -40,6 +41,8 @@ export class ClientSocket implements Connection, Reader {
     readonly connectionId: string,
     readonly user: UserActor,
     private readonly socket: WebSocket,
+    /** What `socket` writes to, one whole frame after the other: nothing is compressed, so none of its frames waits there for its end. */
+    private readonly wire: Duplex,
     private readonly unread: Unread,
   ) {}
 
@@ -64,7 +67,7 @@ export class ClientSocket implements Connection, Reader {
     if (!this.held) return this.write(frame);
     if (this.held.length >= MAX_HELD_FRAMES || this.leavesTooMuch()) return this.giveUp();
     this.held.push(frame);
-    this.heldBytes += textOf(frame).length;
+    this.heldBytes += outgoing(frame).text.length;
     this.unread.note(this);
     return true;
   }
@@ -74,8 +77,8 @@ export class ClientSocket implements Connection, Reader {
     return (await this.hasRoom()) && this.write(frame);
   }
 
-  /** What another server says to him, in its words, when he has been greeted and has read what came before. @returns false if he is gone */
-  async pass(frame: Frame, text: string | Buffer): Promise<boolean> {
+  /** What another server says to him, in its words (`text`), when he has been greeted and has read what came before. @returns false if he is gone */
+  async pass(frame: Frame, text?: string): Promise<boolean> {
     if (this.held) await new Promise<void>((resolve) => (this.waiting ??= []).push(resolve));
     return (await this.hasRoom()) && this.write(frame, text);
   }
@@ -128,13 +131,15 @@ export class ClientSocket implements Connection, Reader {
     return this.isOpen;
   }
 
-  private write(frame: Frame, text?: string | Buffer): boolean {
-    return this.sent.once(frame, () => {
+  private write(frame: Frame, text?: string): boolean {
+    const ready = outgoing(frame);
+    return this.sent.once(ready, () => {
       if (!this.isOpen) return false;
       if (this.leavesTooMuch()) return this.giveUp();
       if (frame.type === 'user_offline' && this.isElsewhere?.(String(frame.body['user_id']))) return true;
       if (!this.told.isNews(frame)) return true;
-      this.socket.send(text ?? textOf(frame));
+      if (text === undefined) this.wire.write(ready.bytes);
+      else this.socket.send(text);
       this.unread.note(this);
       return true;
     });

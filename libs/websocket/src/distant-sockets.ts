@@ -6,13 +6,14 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Frame } from './contract';
 import { Presence } from './presence';
+import { Whereabouts } from './whereabouts';
 
 /** Whoever has been silent once is told, but not waited for, until he answers. */
 const SILENT_MS = 30_000;
 /** In one message to another process. */
 const MAX_USERS = 5_000;
-/** For more than so many users nobody looks who has their sockets. */
-const LOOKED_FOR = 64;
+/** For more users than these each process is asked for its own, instead of each user for his. */
+const FEW = 8;
 
 /** A process that has not answered by then has died or is too busy for its sockets to count as reached. */
 const ANSWER_MS = 500;
@@ -21,8 +22,6 @@ const Push = z.object({ id: z.string(), from: z.string(), user_id: z.string(), f
 const PushMany = z.object({ user_ids: z.array(z.string()), frame: Frame });
 const Pushed = z.object({ id: z.string(), by: z.string(), delivered: z.int() });
 
-/** The sender's id before the text: he has sent to his own. */
-const PUSH_TO_ALL = 'push-to-all';
 const ENDED = 'sockets.ended';
 const Ended = z.object({ user_id: z.string(), session_id: z.string().nullable() });
 
@@ -58,6 +57,7 @@ export class DistantSockets {
 
   constructor(
     private readonly presence: Presence,
+    private readonly whereabouts: Whereabouts,
     @InjectKeyValue() private readonly keyvalue: KeyValue,
     @InjectLog() private readonly log: Logger,
   ) {}
@@ -81,12 +81,6 @@ export class DistantSockets {
         const { id, from, user_id, frame } = Push.parse(JSON.parse(text));
         const answer = JSON.stringify({ id, by: this.processId, delivered: deliver(user_id, frame) } satisfies z.infer<typeof Pushed>);
         this.keyvalue.publish(`pushed:${from}`, answer).catch((error: unknown) => this.log.warn({ err: error }, 'a push is not answered'));
-      }),
-      await this.keyvalue.subscribe(PUSH_TO_ALL, (text) => {
-        const end = text.indexOf(' ');
-        if (text.slice(0, end) === this.processId) return;
-        const { user_ids, frame } = PushMany.parse(JSON.parse(text.slice(end)));
-        for (const userId of user_ids) deliver(userId, frame);
       }),
       await this.keyvalue.subscribe(`push-many:${this.processId}`, (text) => {
         const { user_ids, frame } = PushMany.parse(JSON.parse(text));
@@ -119,9 +113,16 @@ export class DistantSockets {
     return answered;
   }
 
-  /** To each process that has some of these users' sockets, once; for very many to every process, which is less than to look for each. @throws KeyValueUnavailable */
+  /** To each process that has some of these users' sockets, once for each 5,000 of them. @throws KeyValueUnavailable */
   async pushMany(userIds: readonly string[], frame: Frame): Promise<void> {
-    if (userIds.length > LOOKED_FOR) return this.pushToAll(userIds, frame);
+    const usersOf = userIds.length > FEW ? await this.whereabouts.find(userIds, this.processId) : await this.lookForEach(userIds);
+    const publish = (process: string, user_ids: string[]) =>
+      this.keyvalue.publish(`push-many:${process}`, JSON.stringify({ user_ids, frame } satisfies z.infer<typeof PushMany>));
+    for (const [process, users] of usersOf)
+      for (let from = 0; from < users.length; from += MAX_USERS) await publish(process, users.slice(from, from + MAX_USERS));
+  }
+
+  private async lookForEach(userIds: readonly string[]): Promise<Map<string, string[]>> {
     const connections = await Promise.all(userIds.map((userId) => this.presence.connections(userId)));
     const usersOf = new Map<string, string[]>();
     connections.forEach((own, index) => {
@@ -132,17 +133,7 @@ export class DistantSockets {
         users.push(userIds[index]!);
       }
     });
-    const publish = (process: string, user_ids: string[]) =>
-      this.keyvalue.publish(`push-many:${process}`, JSON.stringify({ user_ids, frame } satisfies z.infer<typeof PushMany>));
-    for (const [process, users] of usersOf)
-      for (let from = 0; from < users.length; from += MAX_USERS) await publish(process, users.slice(from, from + MAX_USERS));
-  }
-
-  private async pushToAll(userIds: readonly string[], frame: Frame): Promise<void> {
-    for (let from = 0; from < userIds.length; from += MAX_USERS) {
-      const text = JSON.stringify({ user_ids: userIds.slice(from, from + MAX_USERS), frame } satisfies z.infer<typeof PushMany>);
-      await this.keyvalue.publish(PUSH_TO_ALL, `${this.processId} ${text}`);
-    }
+    return usersOf;
   }
 
   /** Every process hears it: presence may not know of a socket that has just opened. @throws KeyValueUnavailable */

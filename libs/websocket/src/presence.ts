@@ -31,14 +31,6 @@ export class Presence {
     ]);
   }
 
-  /** Says that the process is there. @returns false if nobody could know: it has not said so for a lease, or the store has lost it */
-  async beat(processId: string): Promise<boolean> {
-    const key = `presence:process:${processId}`;
-    const isKnown = (await this.keyvalue.get(key)) !== undefined;
-    await this.keyvalue.set(key, '1', LEASE_MS);
-    return isKnown;
-  }
-
   /** This process goes, and its users come again elsewhere: until `graceMs` have passed they count as being here. */
   async release(connections: readonly { readonly userId: string; readonly connectionId: string }[], graceMs: number): Promise<void> {
     const until = Date.now() + graceMs;

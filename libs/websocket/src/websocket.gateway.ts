@@ -39,7 +39,7 @@ export class SocketGateway implements OnGatewayConnection<WebSocket>, OnGatewayD
   ) {}
 
   handleConnection(socket: WebSocket, user: UserActor, opening: Opening): void {
-    const client = new ClientSocket(this.sockets.newConnectionId(), user, socket, this.own.unread);
+    const client = new ClientSocket(this.sockets.newConnectionId(), user, socket, opening.request.socket, this.own.unread);
     this.clients.set(socket, client);
     this.own.add(client);
     socket.on('pong', () => (client.isAlive = true));

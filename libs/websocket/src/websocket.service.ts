@@ -7,6 +7,7 @@ import { type Connection, Connections } from './connections';
 import type { Frame } from './contract';
 import { DistantSockets } from './distant-sockets';
 import { LEASE_MS, Presence } from './presence';
+import { Whereabouts } from './whereabouts';
 
 const RENEWAL_MS = LEASE_MS / 5;
 /** Whom a stopped process has sent away has come again elsewhere by then, or is gone. */
@@ -28,6 +29,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     private readonly connections: Connections,
     private readonly presence: Presence,
     private readonly distant: DistantSockets,
+    private readonly whereabouts: Whereabouts,
     @InjectLog() private readonly log: Logger,
   ) {}
 
@@ -35,9 +37,9 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     await this.distant.listen({
       deliver: (userId, frame) => this.deliver(userId, frame),
       end: (userId, sessionId) => this.endOwn(userId, sessionId),
-      onGap: () => this.onGap(),
+      onGap: () => void this.renew(true), // found again at once, before what was missed is asked for
     });
-    await this.presence.beat(this.distant.processId).catch(() => undefined);
+    await this.whereabouts.renew(this.distant.processId, []).catch(() => undefined);
     this.renewal = setInterval(() => void this.renew(), RENEWAL_MS).unref();
   }
 
@@ -54,12 +56,14 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
 
   async open(connection: Connection): Promise<void> {
     this.connections.add(connection);
-    await this.presence.renew([connection]);
+    await Promise.all([this.presence.renew([connection]), this.whereabouts.add(this.distant.processId, [connection.userId])]);
   }
 
   /** @returns true if the user is offline now */
   async close(connection: Connection): Promise<boolean> {
     this.connections.remove(connection);
+    const wasLastHere = this.here(connection.userId).length === 0;
+    if (wasLastHere) this.whereabouts.remove(this.distant.processId, connection.userId).catch(() => undefined); // its lease ends
     return this.presence.leave(connection.userId, connection.connectionId);
   }
 
@@ -154,12 +158,14 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   /** A store that is away for a while costs presence, not connections. */
-  private async renew(): Promise<void> {
+  private async renew(hasMissedSome = false): Promise<void> {
+    let isKnown = true;
     try {
       await this.presence.renew([...this.connections.all()]);
-      if (!(await this.presence.beat(this.distant.processId))) this.onGap();
+      isKnown = await this.whereabouts.renew(this.distant.processId, this.usersHere());
     } catch (error) {
       this.log.warn({ err: error }, 'presence not renewed');
     }
+    if (hasMissedSome || !isKnown) this.onGap();
   }
 }

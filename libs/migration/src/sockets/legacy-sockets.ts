@@ -12,7 +12,6 @@ import { Audience } from '@banyan/websocket/audience';
 import type { ClientSocket } from '@banyan/websocket/client-socket';
 import { Connections } from '@banyan/websocket/connections';
 import type { Frame } from '@banyan/websocket/contract';
-import { textOf } from '@banyan/websocket/outgoing';
 import { Presence } from '@banyan/websocket/presence';
 import type { Upstreams } from '@banyan/websocket/upstreams';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
@@ -178,7 +177,7 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
       const { messages } = await asUser(client.user, { key: randomUUID() }, () => this.relay.pending({}));
       for (const data of messages) {
         const frame: Frame = { type: 'relay_message', id: data.id, body: { data } };
-        if (!(await client.pass(frame, textOf(frame)))) return;
+        if (!(await client.pass(frame))) return;
       }
     } catch (error) {
       this.log.warn({ err: error }, 'greeted without our part of the queue');

@@ -84,6 +84,11 @@ export class InProcessKeyValue implements KeyValue {
     return this.sorted(key)?.count(range) ?? 0;
   }
 
+  async sortedScores(key: string, members: readonly string[]): Promise<(number | undefined)[]> {
+    const set = this.sorted(key);
+    return members.map((member) => set?.scoreOf(member));
+  }
+
   async sortedTrim(key: string, range: ScoreRange & { max: number }): Promise<number> {
     return this.shrink(key, (set) => set.trim(range));
   }

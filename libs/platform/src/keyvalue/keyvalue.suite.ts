@@ -118,6 +118,21 @@ export function keyValueSuite(open: () => Promise<{ keyvalue: KeyValue; other: K
       expect(await keyvalue.sortedCount(key, { min: 4, max: 2 })).toBe(0);
     });
 
+    it('tell the scores of members that are asked for, in the order of the question', async () => {
+      expect(await keyvalue.sortedScores(key, ['a'])).toEqual([undefined]);
+      const entries = Array.from({ length: 2_500 }, (_, i) => ({ member: `m${i}`, score: i / 2 }));
+      await keyvalue.sortedAdd(key, entries, LONG);
+      expect(await other.sortedScores(key, ['m3', 'absent', 'm0', 'm3'])).toEqual([1.5, undefined, 0, 1.5]);
+      expect(await other.sortedScores(key, [])).toEqual([]);
+      const backwards = entries.toReversed();
+      expect(
+        await other.sortedScores(
+          key,
+          backwards.map(({ member }) => member),
+        ),
+      ).toEqual(backwards.map(({ score }) => score));
+    });
+
     it('lose members by name and by score', async () => {
       await keyvalue.sortedAdd(
         key,

@@ -42,6 +42,8 @@ export interface KeyValue {
   /** By score, then by member (code points); at most `limit` from the low end. */
   sortedRange(key: string, range?: ScoreRange & { readonly limit?: number }): Promise<Scored[]>;
   sortedCount(key: string, range?: ScoreRange): Promise<number>;
+  /** Of each of these members, in their order; undefined for one that is not there. */
+  sortedScores(key: string, members: readonly string[]): Promise<(number | undefined)[]>;
   /** Remove by score. @returns how many there were */
   sortedTrim(key: string, range: ScoreRange & { readonly max: number }): Promise<number>;
 

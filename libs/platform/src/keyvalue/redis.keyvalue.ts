@@ -118,6 +118,14 @@ export class RedisKeyValue implements KeyValue {
     return this.ask(() => this.redis.zcount(this.prefix + key, ...bounds(range)));
   }
 
+  async sortedScores(key: string, members: readonly string[]): Promise<(number | undefined)[]> {
+    if (members.length === 0) return [];
+    const transaction = this.redis.multi();
+    for (const chunk of chunksOf(members)) transaction.zmscore(this.prefix + key, ...chunk);
+    const answers = (await this.together(transaction)) as (string | null)[][];
+    return answers.flat().map((score) => (score === null ? undefined : Number(score)));
+  }
+
   async sortedTrim(key: string, range: ScoreRange & { max: number }): Promise<number> {
     return this.ask(() => this.redis.zremrangebyscore(this.prefix + key, ...bounds(range)));
   }

@@ -47,6 +47,10 @@ export class SortedSet {
     return to - from;
   }
 
+  scoreOf(member: string): number | undefined {
+    return this.scores.get(member);
+  }
+
   trim(range: ScoreRange): number {
     const [from, to] = this.bounds(range);
     for (const { member } of this.ordered.splice(from, to - from)) this.scores.delete(member);

@@ -19,4 +19,6 @@ export default {
     '^@banyan/([^/]+)/(.*)$': '<rootDir>/libs/$1/src/$2',
   },
   testTimeout: 60_000,
+  // What suites leave behind in a process is collected again and again, until that takes seconds: it is left for a fresh one.
+  workerIdleMemoryLimit: '800MB',
 };

@@ -6,6 +6,8 @@ export interface TestBroker {
   readonly url: string;
   /** Names of all queues in it. */
   queues(): Promise<readonly string[]>;
+  /** How many a queue has that are not acknowledged, as far as its statistics know, which follow in some seconds. */
+  messages(queue: string): Promise<number | undefined>;
   /** Deletes it with all that is in it. */
   drop(): Promise<void>;
 }
@@ -26,6 +28,7 @@ export async function createTestBroker(environment: Readonly<Record<string, stri
   return {
     url: `${TEST_AMQP_URL}/${name}`,
     queues: async () => ((await ask('GET', `/queues/${name}`)) as { name: string }[]).map((queue) => queue.name),
+    messages: async (queue) => ((await ask('GET', `/queues/${name}/${queue}`)) as { messages?: number }).messages,
     drop: async () => {
       await ask('DELETE', `/vhosts/${name}`);
     },

@@ -104,7 +104,7 @@ export class DeliveryStore {
       ), announced AS (
         INSERT INTO banyan_message.outbox (id, name, key, payload, trace)
         SELECT event_id, 'message.sent', draft.recipient_id, json_build_object('message_id', message_id, 'sender_id', draft.sender_id,
-          'recipient_id', draft.recipient_id, 'position', position), trace
+          'recipient_id', draft.recipient_id, 'position', position, 'names_files', draft.media_refs IS NOT NULL), trace
         FROM draft JOIN queued ON message_id = id ORDER BY n
       )
       SELECT message_id, position, created_at, expires_at FROM queued`;

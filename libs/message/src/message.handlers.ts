@@ -9,7 +9,7 @@ export class MessageHandlers {
 
   /** Also for messages of the monolith's queue. */
   @On(messageSent)
-  async linkFiles({ data: { message_id, sender_id, recipient_id, position } }: Delivered<typeof messageSent>): Promise<void> {
-    if (position !== null) await this.attachments.linkQueued(message_id, sender_id, recipient_id);
+  async linkFiles({ data: { message_id, sender_id, recipient_id, position, names_files } }: Delivered<typeof messageSent>): Promise<void> {
+    if (position !== null && names_files !== false) await this.attachments.linkQueued(message_id, sender_id, recipient_id);
   }
 }

@@ -64,7 +64,12 @@ export class MessageService {
       once(tx, { userId: senderId, key, operation: 'message.post', body: draft, ttlMs: KEY_LIFE_MS }, async () => {
         const row = await this.store.insert(tx, { id: message_id ?? uuidv7(), sender_id: senderId, ...content });
         const position = await this.deliveries.enqueue(tx, { ...row, media_refs }, USUAL_TTL_DAYS);
-        await this.outbox.add(tx, messageSent, { ...partiesOf(row), position }, { key: row.recipient_id });
+        await this.outbox.add(
+          tx,
+          messageSent,
+          { ...partiesOf(row), position, names_files: media_refs !== null },
+          { key: row.recipient_id },
+        );
         return { message_id: row.id, created_at: row.created_at };
       }),
     );

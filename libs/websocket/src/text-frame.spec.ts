@@ -6,6 +6,7 @@ import { textFrame } from './text-frame';
 describe('a frame that is made once', () => {
   const texts = [0, 1, 125, 126, 65_535, 65_536, 1_000_000].map((length) => 'x'.repeat(length));
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false });
+  beforeAll(() => once(server, 'listening'));
   afterAll(() => new Promise((resolve) => server.close(resolve)));
 
   it('is read by a client as the text, of every length, between frames of the package', async () => {

@@ -3,8 +3,14 @@ import { z } from 'zod';
 
 const parties = { message_id: Uuid, sender_id: Uuid, recipient_id: Uuid };
 
-/** A message was stored. `position` is its place in the recipient's queue, null if it was not queued. Carries no content. */
-export const messageSent = event('message.sent', z.object({ ...parties, position: z.int().nullable() }));
+/**
+ * A message was stored. `position` is its place in the recipient's queue, null if it was not queued. `names_files`: its sender named uploads, or
+ * so it seems where that is not said. Carries no content.
+ */
+export const messageSent = event(
+  'message.sent',
+  z.object({ ...parties, position: z.int().nullable(), names_files: z.boolean().optional() }),
+);
 
 /** The recipient acknowledged a queued message; it is in his queue no more. */
 export const messageDelivered = event('message.delivered', z.object(parties));

@@ -350,6 +350,33 @@ describe('dead letters', () => {
 });
 
 describe('a queue', () => {
+  it('takes events one by one that had come together to a process that died', async () => {
+    const seen: number[] = [];
+    let finish: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => (finish = resolve));
+    const sub = subscription('see', ({ data: { n } }) => {
+      seen.push(n);
+      return n === 1 ? held : Promise.resolve();
+    });
+    const topology = new Topology([sub], fast);
+    await onChannel(async (channel) => {
+      await topology.declare(channel);
+      const transport = opened(await connect(), topology);
+      const events = [0, 1, 2].map((n) => ({ id: `e${n}`, name: 'thing.happened', key: null, data: { n }, trace: null, occurred_at: '' }));
+      await until(async () => (await transport.deliver(events)).length === 3);
+      transport.close();
+      const first = await channel.get(topology.queueOf('consumer.see'));
+      expect(first && (JSON.parse(first.content.toString()) as unknown[]).length).toBe(3);
+      expect(await channel.get(topology.queueOf('consumer.see'))).toBe(false);
+      if (first) channel.nack(first, false, true); // as the broker does it for a consumer that died
+    });
+    await start([sub]);
+    await until(() => seen.length === 3);
+    await until(async () => (await broker.messages(topology.queueOf('consumer.see'))) === 1); // the one that is held
+    finish?.();
+    expect(sorted(seen)).toEqual([0, 1, 2]);
+  });
+
   it('hands a message to the dead letters that keeps ending its consumers', async () => {
     const topology = new Topology([subscription('kill', () => Promise.resolve())], fast);
     await onChannel(async (channel) => {

@@ -4,7 +4,7 @@ import type { ConfirmChannel } from 'amqplib';
 import type { StoredEvent, Transport } from '../stored-event';
 import { BrokerUnavailable, openChannel, reasonOf, within } from './broker-unavailable';
 import { ConfirmedChannel, type OpenChannel } from './confirmed-channel';
-import { contentOf, propertiesOf } from './message';
+import { type Pack, packed, propertiesOf } from './message';
 import type { Topology } from './topology';
 
 export interface RabbitmqTransportOptions {
@@ -22,6 +22,8 @@ export interface Source {
   /** Puts them back into the outbox. */
   restore(): Promise<number>;
 }
+
+type Fate = 'taken' | 'unconfirmed' | 'homeless';
 
 const notFound = 404;
 
@@ -113,24 +115,31 @@ export class RabbitmqTransport implements Transport {
 
   /** @returns those that were taken */
   private async publish(channel: OpenChannel, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
-    const fates = await Promise.all(events.map((event) => this.publishOne(channel, event)));
-    if (fates.includes('homeless')) {
+    const fates = new Map<StoredEvent, Fate>();
+    const publish = async (pack: Pack) => {
+      const fate = await this.publishOne(channel, pack);
+      for (const event of pack.events) fates.set(event, fate);
+      return fate;
+    };
+    if ((await Promise.all(packed(events).map(publish))).includes('homeless')) {
       this.sayAway(new BrokerUnavailable('a queue is missing'));
       this.hasLostQueues = true;
       this.channel.renew();
     }
     const unsafeKeys = new Set<string>();
-    return events.filter(({ key }, index) => {
-      const isTaken = fates[index] === 'taken';
+    return events.filter((event) => {
+      const { key } = event;
+      const isTaken = fates.get(event) === 'taken';
       if (key === null) return isTaken;
       if (!isTaken) unsafeKeys.add(key);
       return !unsafeKeys.has(key);
     });
   }
 
-  private async publishOne(channel: OpenChannel, event: StoredEvent): Promise<'taken' | 'unconfirmed' | 'homeless'> {
+  private async publishOne(channel: OpenChannel, { events: [first], content }: Pack): Promise<Fate> {
+    const event = first!;
     try {
-      const routing = await channel.publish(this.topology.exchange, event.name, contentOf(event), propertiesOf(event));
+      const routing = await channel.publish(this.topology.exchange, event.name, content, propertiesOf(event));
       return routing === 'routed' || !this.topology.isWanted(event.name) ? 'taken' : 'homeless';
     } catch (error) {
       this.sayAway(error);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { Channel, ConsumeMessage } from 'amqplib';
+import { Turns } from '../../dispatch/turns';
 import { errorName } from '../redeliveries';
 import type { Runner } from '../runner';
 import type { Delivered } from '../stored-event';
@@ -9,11 +10,11 @@ import type { Subscription } from '../subscriptions';
 import { openChannel, reasonOf, within } from './broker-unavailable';
 import { KeyedLanes } from './keyed-lanes';
 import { deliveredOf, NotAnEvent } from './message';
-import { type Redelivery, undeliveredMessage } from './redelivery';
+import { type Redelivery, type Undelivered, undeliveredEvent, undeliveredMessage } from './redelivery';
 import type { Topology } from './topology';
 
 export interface ConsumerOptions {
-  /** Events handed to this process and not yet acknowledged, per subscription; so many handlers run at a time. */
+  /** Messages handed to this process and not yet acknowledged, per subscription; so many handlers run at a time. */
   readonly prefetch?: number;
   /** Including the first; then the event is dead. */
   readonly maxAttempts?: number;
@@ -42,6 +43,8 @@ interface Parts {
 export class SubscriptionConsumer {
   private readonly logger = new Logger('events:rabbitmq');
   private readonly lanes = new KeyedLanes();
+  private readonly prefetch: number;
+  private readonly turns: Turns;
   private readonly maxAttempts: number;
   private readonly retryMs: number;
   private readonly timeoutMs: number;
@@ -55,8 +58,10 @@ export class SubscriptionConsumer {
   constructor(
     private readonly subscription: Subscription,
     private readonly parts: Parts,
-    private readonly options: ConsumerOptions = {},
+    options: ConsumerOptions = {},
   ) {
+    this.prefetch = options.prefetch ?? 32;
+    this.turns = new Turns(this.prefetch);
     this.maxAttempts = options.maxAttempts ?? 12;
     this.retryMs = options.consumeRetryMs ?? 1_000;
     this.timeoutMs = options.brokerTimeoutMs ?? 5_000;
@@ -106,7 +111,7 @@ export class SubscriptionConsumer {
     const session = new Session(channel, () => this.wake());
     try {
       await within(declareTimeoutMs, this.parts.topology.declareQueue(channel, this.subscription));
-      await within(this.timeoutMs, channel.prefetch(this.options.prefetch ?? 32));
+      await within(this.timeoutMs, channel.prefetch(this.prefetch));
       const queue = this.parts.topology.queueOf(this.subscription.name);
       const receive = (message: ConsumeMessage | null) => (message === null ? session.end() : this.receive(session, message));
       const { consumerTag } = await within(this.timeoutMs, channel.consume(queue, receive));
@@ -131,41 +136,82 @@ export class SubscriptionConsumer {
   }
 
   private receive(session: Session, message: ConsumeMessage): void {
-    let delivered: Delivered;
+    let events: Delivered[];
     try {
-      delivered = deliveredOf(message, this.subscription.name);
+      events = deliveredOf(message, this.subscription.name);
     } catch (error) {
-      return this.lanes.run(null, () => this.fail(session, message, error));
+      const event = undeliveredMessage(message, this.subscription.name);
+      return this.handleAll(session, message, [{ key: null, work: () => this.fail(session, event, error) }]);
     }
-    this.lanes.run(delivered.key, () => this.handle(session, message, delivered));
+    const isAlone = events.length === 1;
+    // If one of them ends its process whenever it is handled, the others must not die with it.
+    const work =
+      message.fields.redelivered && !isAlone
+        ? (event: Delivered) => this.passOn(session, event)
+        : (event: Delivered) => this.handle(session, event, isAlone ? message.content : undefined);
+    this.handleAll(
+      session,
+      message,
+      events.map((event) => ({ key: event.key, work: () => work(event) })),
+    );
   }
 
-  private async handle(session: Session, message: ConsumeMessage, delivered: Delivered): Promise<void> {
-    // Not begun yet: the queue gives it to another consumer when the channel closes.
-    if (this.isStopping || session.isLeaving || session.hasEnded) return;
+  /** The message is acknowledged with the last of its events, if all were dealt with; those that were not come again with the others. */
+  private handleAll(
+    session: Session,
+    message: ConsumeMessage,
+    parts: readonly { readonly key: string | null; readonly work: () => Promise<boolean> }[],
+  ): void {
+    let left = parts.length;
+    let isDone = true;
+    for (const { key, work } of parts) {
+      this.lanes.run(key, async () => {
+        isDone = (await this.turns.take(work)) && isDone;
+        if (--left === 0 && isDone) session.acknowledge(message);
+      });
+    }
+  }
+
+  /** @param content as it came, if it came alone @returns whether it is dealt with */
+  private async handle(session: Session, delivered: Delivered, content: Buffer | undefined): Promise<boolean> {
+    // Not begun yet: another consumer gets it, from the queue when the channel closes, or without those that have begun with it.
+    if (this.isStopping || session.isLeaving || session.hasEnded) return content ? false : this.passOn(session, delivered);
     try {
       await this.parts.runner.run(delivered);
+      return true;
     } catch (error) {
-      return this.fail(session, message, error);
+      const event = undeliveredEvent(delivered, this.subscription.name, delivered.attempt);
+      return this.fail(session, content ? { ...event, content } : event, error);
     }
-    session.acknowledge(message);
   }
 
   /** Holds on to the message until the broker has its copy: giving it back would bring it again at once, and for ever. */
-  private async fail(session: Session, message: ConsumeMessage, error: unknown): Promise<void> {
-    const event = undeliveredMessage(message, this.subscription.name);
+  private async fail(session: Session, event: Undelivered, error: unknown): Promise<boolean> {
     const isDead = event.attempts >= this.maxAttempts || error instanceof NotAnEvent;
+    const isKept = await this.keep(session, () =>
+      isDead ? this.parts.redelivery.dead(event, errorName(error)) : this.parts.redelivery.later(event),
+    );
+    if (isKept && isDead) this.logger.warn(`${event.subscription} gives up after ${event.attempts} attempts: ${errorName(error)}`);
+    return isKept;
+  }
+
+  /** As a message of its own, at once. */
+  private passOn(session: Session, delivered: Delivered): Promise<boolean> {
+    const event = undeliveredEvent(delivered, this.subscription.name, delivered.attempt - 1);
+    return this.keep(session, () => this.parts.redelivery.now(event));
+  }
+
+  private async keep(session: Session, put: () => Promise<void>): Promise<boolean> {
     while (!session.hasEnded) {
       try {
-        await (isDead ? this.parts.redelivery.dead(event, errorName(error)) : this.parts.redelivery.later(event));
+        await put();
+        return true;
       } catch {
-        if (this.isStopping) return;
+        if (this.isStopping) return false;
         await sleep(this.retryMs);
-        continue;
       }
-      if (isDead) this.logger.warn(`${event.subscription} gives up after ${event.attempts} attempts: ${errorName(error)}`);
-      return session.acknowledge(message);
     }
+    return false;
   }
 
   private wake(): void {

@@ -227,6 +227,7 @@ describe('a small web client in a browser', () => {
       texts.push(text);
     }
     await bob.open(ada);
+    for (const text of texts) await bob.line(text).first().waitFor(); // it is read and decrypted line by line
     for (const text of texts) expect(await bob.line(text).count()).toBe(1);
     expect([await ada.alerts(), await bob.alerts()]).toEqual(['', '']);
   });

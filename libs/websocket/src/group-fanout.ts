@@ -30,11 +30,12 @@ export class GroupFanout {
   /** Members are asked for after the message was stored: whoever was removed before it is not among them. */
   async show(message: PostedMessage): Promise<void> {
     const { group_id, message_id, sender_id } = message;
-    await this.note(message_id, 'showing', SHOWING_MS);
-    const { members } = await this.groups.members({ group_id });
+    const [{ members }] = await Promise.all([this.groups.members({ group_id }), this.note(message_id, 'showing', SHOWING_MS)]);
     const others = members.map(({ user_id }) => user_id).filter((id) => id !== sender_id);
-    await this.sockets.pushMany(others, newGroupMessageFrame(message));
-    await this.sockets.pushMany([sender_id], groupMessageSentFrame(message));
+    await Promise.all([
+      this.sockets.pushMany(others, newGroupMessageFrame(message)),
+      this.sockets.pushMany([sender_id], groupMessageSentFrame(message)),
+    ]);
     await this.note(message_id, 'shown', SHOWN_MS);
   }
 

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import jwt from 'jsonwebtoken';
 import { WebSocket, WebSocketServer } from 'ws';
 import { dropDatabases, freshEnvironment } from '../support/banyan';
 import { banyan } from '../support/cli';
@@ -27,7 +29,7 @@ beforeAll(async () => {
     answer.end(JSON.stringify({ detail: 'User not found', host: asked.headers.host }));
   });
   const sockets = new WebSocketServer({ server: monolith });
-  sockets.on('connection', (socket) => socket.on('message', (text) => socket.send(text)));
+  sockets.on('connection', (socket) => socket.on('message', (text) => socket.send(String(text))));
   monolith.listen(0, '127.0.0.1');
   await once(monolith, 'listening');
   environment = { ...freshEnvironment(), LEGACY_URL: `https://localhost:${(monolith.address() as AddressInfo).port}` };
@@ -47,10 +49,12 @@ it('is asked by its own name, whatever the client calls it, once its certificate
   const host = await ServerProcess.start(known);
   try {
     for (let i = 0; i < 2; i++) expect(JSON.parse((await ask(host)).body.toString())).toMatchObject({ host: 'chat.example' });
-    const socket = new WebSocket(`${host.url.replace('http', 'ws')}/ws/x`, { headers: { host: 'chat.example' } });
+    const [id, secret] = [randomUUID(), environment['JWT_SECRET_KEY']!];
+    const token = jwt.sign({ sub: id }, secret, { expiresIn: '1h' });
+    const socket = new WebSocket(`${host.url.replace('http', 'ws')}/ws/${id}?token=${token}`, { headers: { host: 'chat.example' } });
     await once(socket, 'open');
-    socket.send('hello');
-    expect(((await once(socket, 'message')) as [Buffer])[0].toString()).toBe('hello');
+    socket.send('{"type":"hello"}');
+    expect(((await once(socket, 'message')) as [Buffer])[0].toString()).toBe('{"type":"hello"}');
     socket.terminate();
     expect((await banyan(known, 'doctor')).out).toMatch(/^ok +monolith +– answers, and takes the tokens/m);
   } finally {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,8 +43,15 @@ export function freshEnvironment({ redis = false }: { redis?: boolean } = {}): R
     RATE_LIMITS: 'off',
     LOG_LEVEL: 'silent',
     ...Object.fromEntries(databases),
-    ...(redis ? { REDIS_URL: required('TEST_REDIS_URL') } : {}),
+    ...(redis ? { REDIS_URL: freshRedis() } : {}),
   };
+}
+
+/** Who is there, which processes, how often somebody tried: none of that is another deployment's. */
+function freshRedis(): string {
+  const url = new URL(required('TEST_REDIS_URL'));
+  url.pathname = `/${1 + randomInt(4_095)}`;
+  return url.href;
 }
 
 /** Settings of an object store that processes share: a bucket of their own on the test S3. */

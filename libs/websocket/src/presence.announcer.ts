@@ -58,7 +58,11 @@ export class PresenceAnnouncer implements OnApplicationBootstrap, OnModuleDestro
     try {
       for (let lost = await this.presence.takeLost(SWEEP_SIZE); lost.length > 0; lost = await this.presence.takeLost(SWEEP_SIZE)) {
         const turns = new Turns(AT_ONCE);
-        const tell = (userId: string) => asSystem('presence', { key: randomUUID() }, () => this.tellOffline(userId));
+        const tell = (userId: string) =>
+          asSystem('presence', { key: randomUUID() }, () => this.tellOffline(userId)).catch(async (error: unknown) => {
+            await this.presence.notTold(userId);
+            throw error;
+          });
         await Promise.all(lost.map((userId) => turns.take(() => tell(userId))));
       }
     } catch (error) {

@@ -57,6 +57,11 @@ export class Presence {
     return gone.filter((_, index) => !online[index]);
   }
 
+  /** He was lost, and nobody could be told: the next who asks gets him again. */
+  notTold(userId: string, now = Date.now()): Promise<void> {
+    return this.keyvalue.sortedAdd(EVERYBODY, [{ member: userId, score: now }], LEASE_MS);
+  }
+
   /** @returns true if it was the user's last connection: he is offline now, and nobody else is told so */
   async leave(userId: string, connectionId: string, now = Date.now()): Promise<boolean> {
     await this.keyvalue.sortedRemove(socketsOf(userId), [connectionId]);

@@ -20,7 +20,7 @@ export const redis = {
   /** Acknowledged writes survive kill -9: the file gets each before the answer (the kernel keeps it; only fsync waits a second). */
   prepare({ folder, port, password, binaries }) {
     const file = join(folder, 'redis.conf');
-    const lines = ['bind 127.0.0.1', `port ${port}`, `requirepass ${password}`, 'appendonly yes', 'save ""', 'dir ./'];
+    const lines = ['bind 127.0.0.1', `port ${port}`, `requirepass ${password}`, 'appendonly yes', 'save ""', 'dir ./', 'databases 4096'];
     writeFileSync(file, lines.join('\n') + '\n', { mode: 0o600 });
     return { command: binaries.server, args: [file] };
   },
@@ -28,7 +28,7 @@ export const redis = {
   container: ({ password }) => ({
     port: 6379,
     env: {},
-    command: ['redis-server', '--requirepass', password, '--appendonly', 'yes', '--save', ''],
+    command: ['redis-server', '--requirepass', password, '--appendonly', 'yes', '--save', '', '--databases', '4096'],
   }),
 
   /** It answers and has loaded its file. */

@@ -55,6 +55,6 @@ it.each([
   ['/%2561/%zz/%', '/%61/%zz/%'],
   ['HTTP://host:80/api/v1/users/x', '/api/v1/users/x'],
   ['x-y://host/a%2Fb#c?d', '/a/b'],
-  ['http://host', ''],
+  ['http://host', '/'],
   ['//a', '//a'],
 ])('decoded once, %s is the path %s', (target, path) => expect(decodedPath(target)).toBe(path));

@@ -22,7 +22,7 @@ const settingsFile = join(folder, 'split.env');
 const endWithParent = join(import.meta.dirname, 'support/end-with-parent.mjs');
 /** As the migration's plan foresees them; a domain that it does not know gets a free one. */
 const usualPorts = { auth: 8001, user: 8002, message: 8003, group: 8004, media: 8005, relay: 8006, notification: 8007, websocket: 8008 };
-const needed = ['DATABASE_URL', 'REDIS_URL', 'AMQP_URL'];
+const needed = ['DATABASE_URL', 'REDIS_URL', 'AMQP_URL', 'S3_URL'];
 /** A process that lives shorter than this is started again later and later. */
 const STABLE_MS = 10_000;
 const LONGEST_PAUSE_MS = 15_000;
@@ -69,13 +69,16 @@ async function start() {
 async function findServices() {
   const running = runningServices(folder);
   if (!running) {
-    console.log('Starting PostgreSQL, Redis and RabbitMQ …');
-    services = await startServices({ folder, names: ['postgres', 'redis', 'rabbitmq'] });
+    console.log('Starting PostgreSQL, Redis, RabbitMQ and an object store …');
+    services = await startServices({ folder, names: ['postgres', 'redis', 'rabbitmq', 's3'] });
   }
   const found = running ?? services.settings;
   const missing = needed.find((name) => found[name] === undefined);
   if (missing) throw new Refusal(`The servers in ${folder} run without ${missing}: stop what runs them, and try again.`);
-  return Object.fromEntries(needed.map((name) => [name, found[name]]));
+  const { DATABASE_URL, REDIS_URL, AMQP_URL, S3_URL } = found;
+  const { origin, username, password } = new URL(S3_URL);
+  const objects = { S3_ENDPOINT: origin, S3_ACCESS_KEY: username, S3_SECRET_KEY: password, S3_BUCKET: 'banyan' };
+  return { DATABASE_URL, REDIS_URL, AMQP_URL, ...objects };
 }
 
 /** Secrets are made once: tokens and calls of an earlier run stay good. Written for the command line, for its owner only. */

@@ -16,6 +16,9 @@ import { StartupError } from '../config/startup-error';
 import { dispositionOf } from './disposition';
 import { type ByteRange, checkKey, type LinkOptions, ObjectNotFound, type ObjectStore, ObjectStoreUnavailable } from './object-store';
 
+// Its versions are pinned; what it would say at each start is about later ones.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 /** The least that S3 takes for a part: an upload holds this much, and what is on its way. */
 const PART_BYTES = 5 * 1024 * 1024;
 const UNFINISHED_DAYS = 1;

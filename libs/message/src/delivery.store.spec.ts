@@ -105,7 +105,10 @@ describe.each(dataHomes)('deliveries in $name', ({ open }) => {
       },
     ]);
     expect(await events('message.sent')).toEqual([
-      { payload: { message_id: id, sender_id, recipient_id, position: accepted!.position, names_files: draft.media_refs != null }, key: recipient_id },
+      {
+        payload: { message_id: id, sender_id, recipient_id, position: accepted!.position, names_files: draft.media_refs != null },
+        key: recipient_id,
+      },
     ]);
     const [kept] = await home.admin(
       'SELECT d.signatures::text AS queued, d.media_refs::text AS media, m.signatures::text AS stored FROM banyan_message.deliveries d JOIN banyan_message.messages m ON m.id = message_id',

@@ -1,4 +1,8 @@
-/** A server with the settings of the environment, idle: answers with what of its memory is in use when everything else was collected. */
+/**
+ * An idle host of some domains: what of its memory is in use when everything else was collected.
+ *
+ *     node memory.mjs '{"domains": ["auth", …]}'    settings in the environment; answers with JSON
+ */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,7 +19,9 @@ const { startServer } = require('./apps/server/src/server.js');
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 
-const server = await startServer(loadSettings(process.env));
+// SERVE knows hosts of all domains or of none.
+const { domains } = JSON.parse(process.argv[2]);
+const server = await startServer({ ...loadSettings(process.env), SERVE: { edge: true, domains } });
 await delay(2_000);
 // What finalisers let go of is collected the next time.
 for (let n = 0; n < 3; n++) {

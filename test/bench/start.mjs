@@ -1,4 +1,4 @@
-/** From spawn to ready, and what it takes of memory: everything embedded, each worker, and each domain in a process of all. */
+/** From spawn to ready, and what it takes of memory: everything embedded, each worker, and each domain in a host. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -21,7 +21,8 @@ export async function measureStart(place, { embedded, workers, memory }) {
   console.log('\nStarting, with everything embedded …');
   await measureEmbedded(place.folder, embedded);
   console.log('\nStarting each worker …');
-  await measureWorkers(settings, domainNames, { cwd: place.folder, rounds: workers });
+  const alone = domainNames.filter((name) => name !== 'media'); // by itself it needs an S3 server
+  await measureWorkers(settings, alone, { cwd: place.folder, rounds: workers });
   console.log('\nMemory of each domain …');
   await measureMemory(settings, domainNames, memory);
 }
@@ -83,27 +84,26 @@ async function measureWorkers(settings, domainNames, { cwd, rounds }) {
   judge(`start of the slowest worker (${slowest})`, seconds[slowest], { below: WORKER_SECONDS, unit: ' s' });
 }
 
-/** A process of all domains against one of all but this: code and connections that several need are nobody's alone. */
+/** A host of all domains against one of all but this: code and connections that several need are nobody's alone. */
 async function measureMemory(settings, domainNames, rounds) {
-  const lists = {
-    all: domainNames,
-    ...Object.fromEntries(domainNames.map((domain) => [domain, domainNames.filter((name) => name !== domain)])),
-  };
+  const without = (domain) => domainNames.filter((name) => name !== domain);
+  const lists = { all: domainNames, none: [], ...Object.fromEntries(domainNames.map((domain) => [domain, without(domain)])) };
   const found = Object.fromEntries(Object.keys(lists).map((name) => [name, []]));
+  const env = { ...settings, PORT: '0', LOG_LEVEL: 'error' };
   for (let round = 0; round < rounds; round++)
     for (const names of inPairs(Object.keys(lists))) {
-      const env = (name) => ({ ...settings, PORT: '0', PUBLIC_URL: 'http://localhost', LOG_LEVEL: 'error', SERVE: lists[name].join(',') });
-      const answers = await Promise.all(names.map((name) => ask('memory.mjs', {}, env(name))));
+      const answers = await Promise.all(names.map((name) => ask('memory.mjs', { domains: lists[name] }, env)));
       answers.forEach((answer, n) => found[names[n]].push(answer));
     }
   const of = (name, key) => median(found[name].map((one) => one[key]));
-  const added = (domain, key) => number(of('all', key) - of(domain, key), 1);
+  const row = (title, figure) => [title, number(figure('heapMb'), 1), number(figure('residentMb'), 1)];
   printTable(
-    'What a domain adds to a process, MB',
+    'Memory of an idle host, MB',
     ['', 'heap in use', 'resident'],
     [
-      ['a worker of all domains', number(of('all', 'heapMb'), 1), number(of('all', 'residentMb'), 1)],
-      ...domainNames.map((domain) => [domain, added(domain, 'heapMb'), added(domain, 'residentMb')]),
+      row('of no domain', (key) => of('none', key)),
+      row('of all domains', (key) => of('all', key)),
+      ...domainNames.map((domain) => row(`what ${domain} adds`, (key) => of('all', key) - of(domain, key))),
     ],
   );
 }

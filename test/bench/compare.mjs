@@ -49,11 +49,11 @@ export class Columns {
     return ['', ...this.names.map((name) => titles[name]), ...this.others.map((name) => `${titles[name]} to ${titles[this.base]}`)];
   }
 
-  /** @param of gives the figure of one round; undefined where a program has none */
-  line(title, of, digits = 0) {
+  /** @param of gives the figure of one round; undefined where a program has none @param isShared false: its ratios say nothing */
+  line(title, of, { digits = 0, isShared = true } = {}) {
     const own = this.names.map((name) => (this.has(name, of) ? withSpread(this.results[name].map(of), digits) : '–'));
     const shares = this.others.map((name) =>
-      this.has(name, of) && this.has(this.base, of) && median(this.results[this.base].map(of)) > 0
+      isShared && this.has(name, of) && this.has(this.base, of) && median(this.results[this.base].map(of)) > 0
         ? withSpread(this.ratios(name, of), 2)
         : '',
     );

@@ -57,7 +57,11 @@ export async function measureReading(place, { rounds, seconds, warmUpSeconds }) 
         columns.line('p99, ms', ({ p99Ms }) => p99Ms),
       );
       for (const [part, name] of Object.entries({ program: 'the program', postgres: 'PostgreSQL', redis: 'Redis', load: 'the load' }))
-        costs.push(columns.line(part === 'program' ? `${title}: ${name}` : name, ({ us }) => us[part]));
+        costs.push(
+          columns.line(part === 'program' ? `${title}: ${name}` : name, ({ us }) => us[part], {
+            isShared: ['program', 'postgres'].includes(part),
+          }),
+        );
       judge(`${title}, to bare`, columns.ratios('banyan', rate), { atLeast: TARGET });
     }
     printTable('Reading', head, rates);

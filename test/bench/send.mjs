@@ -88,8 +88,8 @@ function report({ full, paced, backlogs }, { host, workers, moved }) {
     atFull.line('p50, ms', ({ p50Ms }) => p50Ms),
     atFull.line('p99, ms', ({ p99Ms }) => p99Ms),
     at70.line(`requests/s at ${SHARE * 100} %`, rate),
-    at70.line(`p50 at ${SHARE * 100} %, ms`, ({ p50Ms }) => p50Ms, 1),
-    at70.line(`p99 at ${SHARE * 100} %, ms`, ({ p99Ms }) => p99Ms, 1),
+    at70.line(`p50 at ${SHARE * 100} %, ms`, ({ p50Ms }) => p50Ms, { digits: 1 }),
+    at70.line(`p99 at ${SHARE * 100} %, ms`, ({ p99Ms }) => p99Ms, { digits: 1 }),
     backlog('events not published when a full load ends', 'rows'),
     backlog('ms until they are', 'ms'),
   ]);
@@ -104,7 +104,9 @@ function report({ full, paced, backlogs }, { host, workers, moved }) {
   printTable(
     'POST /relay/send, processor time, µs a request',
     atFull.head(WAYS),
-    Object.entries(parts).map(([part, title]) => atFull.line(title, ({ us }) => us[part])),
+    Object.entries(parts).map(([part, title]) =>
+      atFull.line(title, ({ us }) => us[part], { isShared: ['program', 'postgres'].includes(part) }),
+    ),
   );
   const memory = [host, ...workers].map(({ pid }, n) => [n === 0 ? 'host' : `worker of ${moved[n - 1]}`, number(residentMb(pid) ?? NaN)]);
   printTable('Resident memory after sending, MB', ['', ''], memory);

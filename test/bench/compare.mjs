@@ -49,7 +49,7 @@ export class Columns {
     return ['', ...this.names.map((name) => titles[name]), ...this.others.map((name) => `${titles[name]} to ${titles[this.base]}`)];
   }
 
-  /** @param of gives the figure of one round; undefined where a program has none @param isShared false: its ratios say nothing */
+  /** @param of gives the figure of one round; none where nothing is known @param isShared false: its ratios say nothing */
   line(title, of, { digits = 0, isShared = true } = {}) {
     const own = this.names.map((name) => (this.has(name, of) ? withSpread(this.results[name].map(of), digits) : '–'));
     const shares = this.others.map((name) =>
@@ -66,7 +66,7 @@ export class Columns {
   }
 
   has(name, of) {
-    return this.results[name].every((result) => of(result) !== undefined);
+    return this.results[name].every((result) => Number.isFinite(of(result)));
   }
 }
 

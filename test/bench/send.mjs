@@ -75,7 +75,8 @@ async function underLoad({ programs, backlogs }, { warmUpSeconds, rounds, pacedR
 }
 
 function report({ full, paced, backlogs }, { host, workers, moved }) {
-  const [atFull, at70] = [full, paced].map((results) => new Columns(results, 'bare'));
+  const [base] = Object.keys(full);
+  const [atFull, at70] = [full, paced].map((results) => new Columns(results, base));
   const backlog = (title, key) => [
     title,
     ...Object.keys(full).map((way) => (way === 'bare' ? '–' : withSpread(backlogs[way].map((one) => one[key])))),

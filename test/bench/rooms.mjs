@@ -32,8 +32,8 @@ export const rooms = {
   sockets: {
     usual: true,
     measure: measureSockets,
-    full: { idle: 10_000, readers: 500, rounds: 4, deliveryRounds: 2, seconds: 4 },
-    short: { idle: 2_000, readers: 200, rounds: 1, deliveryRounds: 1, seconds: 3 },
+    full: { idle: 10_000, readers: 500, rounds: 3, deliveryRounds: 2, seconds: 4 },
+    short: { idle: 2_000, readers: 500, rounds: 1, deliveryRounds: 1, seconds: 3 },
   },
   start: {
     usual: true,

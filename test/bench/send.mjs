@@ -43,19 +43,20 @@ export async function measureSending(place, { warmUpSeconds, rounds, pacedRounds
   }
 }
 
-/** Local and remote are the same processes. */
+/** Local and remote are the same processes, all of which run all the time. */
 function programsOf({ place, deployment, bare, ways }) {
   const backlogs = { local: [], remote: [] };
-  const banyan = (home) => ({
+  const { program, workers } = deployment.meters;
+  const banyan = (home, meters) => ({
     url: deployment.host.url,
-    meters: { ...deployment.meters, ...place.meters },
+    meters: { program, ...meters, ...place.meters },
     begin: () => deployment.move(home),
     settle: async () => backlogs[home].push(await deployment.drain()),
   });
   const all = {
-    bare: { url: bare.url, meters: { program: () => cpuMs(bare.pid), ...place.meters } },
-    local: banyan('local'),
-    remote: banyan('remote'),
+    bare: { url: bare.url, meters: { program: () => cpuMs(bare.pid), idle: () => program() + workers(), ...place.meters } },
+    local: banyan('local', { idle: workers }),
+    remote: banyan('remote', { workers }),
   };
   return { backlogs, programs: Object.fromEntries(ways.map((way) => [way, all[way]])) };
 }
@@ -97,6 +98,7 @@ function report({ full, paced, backlogs }, { host, workers, moved }) {
   const parts = {
     program: 'the program',
     workers: 'its workers',
+    idle: 'processes of Banyan’s that idle beside it',
     postgres: 'PostgreSQL',
     redis: 'Redis',
     broker: 'RabbitMQ',

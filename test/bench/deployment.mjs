@@ -11,8 +11,9 @@ export class Deployment {
    * @param settings of `Place`, with AMQP_URL
    * @param moved domains with a worker each
    * @param name of the profiles
+   * @param broker gives its processor time so far, ms
    */
-  static async start(settings, { cwd, moved, name }) {
+  static async start(settings, { cwd, moved, name, broker }) {
     const env = { ...settings, CARRIER_KEY: randomBytes(32).toString('hex') };
     const programs = [];
     const operator = new pg.Client({ connectionString: settings.HOST_DATABASE_URL });
@@ -26,11 +27,11 @@ export class Deployment {
       await Promise.all(programs.map((program) => program.stop()));
       throw error;
     }
-    return new Deployment(programs, operator, moved);
+    return new Deployment(programs, { operator, moved, broker });
   }
 
-  constructor([host, ...workers], operator, moved) {
-    Object.assign(this, { host, workers, operator, moved });
+  constructor([host, ...workers], { operator, moved, broker }) {
+    Object.assign(this, { host, workers, operator, moved, broker });
   }
 
   /** Processor time so far, ms. */
@@ -81,12 +82,11 @@ export class Deployment {
 
   /** Events have left the outbox before their consumers have dealt with them, which is no business of the next program's round. */
   async untilQuiet() {
-    const usedMs = () => this.meters.program() + this.meters.workers();
-    for (let at = performance.now(), before = usedMs(); performance.now() - at < QUIET_WITHIN_MS;) {
+    const { program, workers } = this.meters;
+    const usedMs = () => program() + workers() + this.broker();
+    for (let at = performance.now(), before = usedMs(); performance.now() - at < QUIET_WITHIN_MS; before = usedMs()) {
       await delay(QUIET_FOR_MS);
-      const used = usedMs();
-      if (!(used - before > QUIET_SHARE * QUIET_FOR_MS)) return; // nor where nothing is known of processor time
-      before = used;
+      if (!(usedMs() - before > QUIET_SHARE * QUIET_FOR_MS)) return; // nor wait where nothing is known of processor time
     }
     throw new Error('the server does not come to rest');
   }
@@ -102,7 +102,8 @@ export class Deployment {
   }
 }
 
-const QUIET_FOR_MS = 200;
+/** So long, since a process may wait for the database meanwhile. */
+const QUIET_FOR_MS = 500;
 /** Of a core; heartbeats need some of it. */
-const QUIET_SHARE = 0.25;
+const QUIET_SHARE = 0.2;
 const QUIET_WITHIN_MS = 30_000;

@@ -7,7 +7,7 @@ import { number, printTable, quantile } from './figures.mjs';
 /** From the commit of a change until every process has told that it follows it. */
 export async function measureFlips(place, { flips }) {
   const settings = { ...place.settings('flips'), AMQP_URL: place.servers.AMQP_URL };
-  const deployment = await Deployment.start(settings, { cwd: place.folder, moved: ['user'], name: 'flips' });
+  const deployment = await Deployment.start(settings, { cwd: place.folder, moved: ['user'], name: 'flips', broker: place.meters.broker });
   try {
     console.log(`\nMoving a route, ${flips} times each …`);
     const measure = async (isAnnounced) => {

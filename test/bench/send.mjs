@@ -20,7 +20,7 @@ export async function measureSending(place, { warmUpSeconds, rounds, pacedRounds
   const bareSettings = place.databases(() => BARE_DATABASES.send);
   await prepareBare(place.servers.DATABASE_URL, BARE_DATABASES.send);
   const moved = ways.includes('remote') ? MOVED : [];
-  const deployment = await Deployment.start(settings, { cwd: place.folder, moved, name: 'send' });
+  const deployment = await Deployment.start(settings, { cwd: place.folder, moved, name: 'send', broker: place.meters.broker });
   let bare;
   try {
     bare = await startBare(bareSettings.MESSAGE_DATABASE_URL, place.secret);

@@ -22,7 +22,7 @@ export interface OutboxRow extends StoredEvent {
 }
 
 /** How long a wake-up waits for others to join it. A lost one costs a second, the publisher's sweep. */
-const wakeIntervalMs = 10;
+const wakeIntervalMs = 25;
 
 /** A domain's announcements, written in the transaction of the change they announce. */
 export class Outbox {

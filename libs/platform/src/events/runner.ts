@@ -25,6 +25,11 @@ export class Runner {
     this.subscriptionNames = [...this.byName.keys()];
   }
 
+  /** Whether its handler has anything to do with it. */
+  isNeeded(delivered: Delivered): boolean {
+    return this.byName.get(delivered.subscription)?.isNeeded?.(delivered) ?? true;
+  }
+
   /** @throws what the handler throws; HandlerTimeout */
   async run(delivered: Delivered): Promise<void> {
     const subscription = this.byName.get(delivered.subscription);

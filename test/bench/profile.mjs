@@ -50,7 +50,7 @@ printTable(
   [...packages]
     .sort(([, a], [, b]) => b - a)
     .slice(0, 20)
-    .map(([name, own]) => [number(own), number((100 * own) / busy, 1), name || 'V8, garbage collection among it']),
+    .map(([name, own]) => [number(own), number((100 * own) / busy, 1), name || 'native: system calls, garbage collection']),
 );
 for (const [title, key] of [
   ['by themselves', 'own'],

@@ -1,6 +1,6 @@
 /** POST /relay/send: the bare program, Banyan in one process, and Banyan with three domains in processes of their own. */
 import { Columns, compare, rate } from './compare.mjs';
-import { BARE_DATABASES, countMessages, fill, people, prepareBare, requestsOf } from './data.mjs';
+import { BARE_DATABASES, countMessages, fillQueues, people, prepareBare, requestsOf } from './data.mjs';
 import { Deployment } from './deployment.mjs';
 import { median, number, printTable, withSpread } from './figures.mjs';
 import { startBare } from './programs.mjs';
@@ -25,7 +25,7 @@ export async function measureSending(place, { warmUpSeconds, rounds, pacedRounds
   try {
     bare = await startBare(bareSettings.MESSAGE_DATABASE_URL, place.secret);
     const everybody = people();
-    await Promise.all([settings, bareSettings].map((databases) => fill(databases, everybody)));
+    await Promise.all([settings, bareSettings].map((databases) => fillQueues(databases, everybody)));
     const requestsFile = place.write('send', requestsOf(everybody, place.secret).send);
     const stored = () => Promise.all([settings, bareSettings].map(countMessages));
 

@@ -48,8 +48,7 @@ export function discoverSubscriptions(discovery: DiscoveryService, scanner: Meta
     for (const declared of declaredBy(metatype, scanner.getAllMethodNames(prototype), prototype)) {
       refuseTwins(found, declared.name);
       const { name, domain, event, handler, when } = declared;
-      const isNeeded =
-        when === undefined ? undefined : (instance as Record<string, (delivered: Delivered) => boolean>)[when]!.bind(instance);
+      const isNeeded = when === undefined ? undefined : conditionOf(instance, when, name);
       found.set(name, { name, domain, event, isNeeded, handle: (delivered) => handler.call(instance, delivered) });
     }
   }

@@ -1,6 +1,5 @@
 import { Database, type Queryable, type Transaction } from '@banyan/platform/database/database';
 import { sql } from '@banyan/platform/database/sql';
-import type { OutboxDraft } from '@banyan/platform/events/outbox';
 import { Injectable } from '@nestjs/common';
 
 export interface GroupMessageRow {
@@ -18,6 +17,15 @@ export interface ReaderRow {
   readonly read_at: string;
 }
 
+/** As `Outbox.draft` makes it. */
+export interface Announcement {
+  readonly id: string;
+  readonly name: string;
+  readonly key: string | null;
+  readonly payload: string;
+  readonly trace: string | null;
+}
+
 /** A place in the history. */
 export type Place = Pick<GroupMessageRow, 'id' | 'created_at'>;
 
@@ -33,7 +41,7 @@ export class MessageStore {
   constructor(private readonly database: Database) {}
 
   /** With its event, in one statement. */
-  async insert(tx: Transaction, draft: Omit<GroupMessageRow, 'created_at'>, event: OutboxDraft): Promise<Place> {
+  async insert(tx: Transaction, draft: Omit<GroupMessageRow, 'created_at'>, event: Announcement): Promise<Place> {
     const [row] = await tx.query<Place>(sql`
       WITH stored AS (
         INSERT INTO banyan_group.group_messages (id, group_id, sender_id, encrypted_content, encrypted_session_key, created_at, updated_at)

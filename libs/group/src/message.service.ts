@@ -61,7 +61,7 @@ export class MessageService {
     const place = await this.database.transaction((tx) =>
       once(tx, request, async () => {
         await this.groups.share(tx, group_id, senderId);
-        await this.members.hold(tx, group_id, senderId);
+        if (this.database.isLegacy) await this.members.hold(tx, group_id, senderId);
         const { role, who_may_post } = await this.group.getPlace(senderId, group_id, tx);
         if (who_may_post === 'admins' && role === 'member') throw OnlyAdminsPost();
         const row = {

@@ -69,7 +69,7 @@ describe.each(dataHomes)('groups, through their contract, in $name', ({ open }) 
     const unknown = { group_id: randomUUID() };
     await expect(mallory.details(unknown)).rejects.toMatchObject({ code: 'group.not_found' });
     await expect(mallory.memberList(unknown)).rejects.toMatchObject({ code: 'group.not_found' });
-    expect(await system().members(unknown)).toEqual({ members: [] });
+    expect(await system().members(unknown)).toEqual({ user_ids: [] });
   });
 
   it('are joined once, however many ask at the same moment', async () => {

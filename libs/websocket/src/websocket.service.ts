@@ -39,7 +39,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
       end: (userId, sessionId) => this.endOwn(userId, sessionId),
       onGap: () => void this.renew(true), // found again at once, before what was missed is asked for
     });
-    await this.whereabouts.renew(this.distant.processId, []).catch(() => undefined);
+    await this.whereabouts.renew(this.distant.processId, []).catch(() => undefined); // away at the start: the next renewal says it
     this.renewal = setInterval(() => void this.renew(), RENEWAL_MS).unref();
   }
 

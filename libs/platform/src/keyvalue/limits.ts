@@ -43,7 +43,7 @@ export class Limits {
     const limit = this.limit(name);
     if (!limit) return;
     this.count(name, subject, limit);
-    await this.keyvalue.increment(keyOf(name, subject), limit.windowMs).catch(() => undefined);
+    await this.keyvalue.increment(keyOf(name, subject), limit.windowMs).catch(() => undefined); // the store is away
   }
 
   /** How often something was noted in the window that is open; 0 where there is no such limit. */

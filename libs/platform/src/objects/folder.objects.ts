@@ -102,7 +102,7 @@ export class FolderObjects implements ObjectStore {
 /** Files of a killed process, which will never be renamed. */
 export async function sweepPartials(folder: string, called = /^/): Promise<void> {
   for (const name of (await readdir(folder).catch(() => [])).filter((one) => called.test(one))) {
-    const found = await stat(join(folder, name)).catch(() => undefined);
+    const found = await stat(join(folder, name)).catch(() => undefined); // another process was first
     if (found && Date.now() - found.mtimeMs > PARTIAL_MS) await rm(join(folder, name), { force: true });
   }
 }

@@ -81,7 +81,7 @@ export class ReadThroughObjects implements ObjectStore {
 
   /** A link could lead to any file of this machine, and is none that the folder's owner makes. */
   private async inFolder(key: string) {
-    const found = await lstat(this.path(key)).catch(() => undefined);
+    const found = await lstat(this.path(key)).catch(() => undefined); // what cannot be seen is not there
     return found?.isFile() ? { sizeBytes: found.size, modifiedAt: found.mtime.toISOString() } : undefined;
   }
 

@@ -1,10 +1,16 @@
 /** A host with workers beside it: what moves between rounds is the route. */
 import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { connect } from 'amqplib';
 import pg from 'pg';
 
+import { root } from '../../apps/server/install.mjs';
 import { startBanyan } from './programs.mjs';
 import { cpuMs } from './usage.mjs';
+
+const require = createRequire(join(root, 'dist/package.json'));
 
 export class Deployment {
   /**
@@ -27,11 +33,11 @@ export class Deployment {
       await Promise.all(programs.map((program) => program.stop()));
       throw error;
     }
-    return new Deployment(programs, { operator, moved, broker });
+    return new Deployment(programs, { operator, moved, broker, amqpUrl: settings.AMQP_URL });
   }
 
-  constructor([host, ...workers], { operator, moved, broker }) {
-    Object.assign(this, { host, workers, operator, moved, broker });
+  constructor([host, ...workers], { operator, moved, broker, amqpUrl }) {
+    Object.assign(this, { host, workers, operator, moved, broker, amqpUrl });
   }
 
   /** Processor time so far, ms. */
@@ -74,7 +80,10 @@ export class Deployment {
   async drain() {
     const started = performance.now();
     const rows = await this.pendingEvents();
-    while ((await this.pendingEvents()) > 0) await delay(20);
+    while ((await this.pendingEvents()) > 0) {
+      if (performance.now() - started > PUBLISHED_WITHIN_MS) throw new Error('events are not published');
+      await delay(20);
+    }
     const ms = performance.now() - started;
     await this.untilQuiet();
     return { rows, ms };
@@ -96,12 +105,31 @@ export class Deployment {
     return [...text.matchAll(/^banyan_outbox_pending\{.*\} (\d+)$/gm)].reduce((sum, [, rows]) => sum + Number(rows), 0);
   }
 
+  /** Events that a handler has failed with, and that wait for another attempt or for somebody to look at them. */
+  async failedEvents() {
+    const { Topology } = require('./libs/platform/src/events/rabbitmq/topology.js');
+    const topology = new Topology([]);
+    const connection = await connect(this.amqpUrl);
+    try {
+      const channel = await connection.createChannel();
+      await topology.declare(channel);
+      const delays = Array.from({ length: ATTEMPTS }, (_, n) => topology.delayAfter(n + 1));
+      const queues = await Promise.all([topology.deadQueue, ...new Set(delays)].map((name) => channel.checkQueue(name)));
+      return queues.reduce((sum, { messageCount }) => sum + messageCount, 0);
+    } finally {
+      await connection.close();
+    }
+  }
+
   async stop() {
     await this.operator.end();
     await Promise.all([this.host, ...this.workers].map((program) => program.stop()));
   }
 }
 
+const PUBLISHED_WITHIN_MS = 60_000;
+/** At least as many as there are delays. */
+const ATTEMPTS = 12;
 /** So long, since a process may wait for the database meanwhile. */
 const QUIET_FOR_MS = 500;
 /** Of a core; heartbeats need some of it. */

@@ -10,7 +10,7 @@ import { number } from './figures.mjs';
 import { Place } from './place.mjs';
 import { profileInto, stopAll } from './programs.mjs';
 import { rooms } from './rooms.mjs';
-import { printTargets } from './targets.mjs';
+import { judge, printTargets } from './targets.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -50,6 +50,8 @@ await orExplain(async () => {
       await measure(place, { ...sizes[options.short ? 'short' : 'full'], ...ways });
       console.log(`\n(${name}: ${secondsSince(entered)} s)`);
     }
+    const isUsual = options.only === undefined && !options.all;
+    if (isUsual) judge('the whole run', [(performance.now() - began) / 1_000], { below: 600, digits: 0, unit: ' s' });
     printTargets();
     console.log(`\n${secondsSince(began)} s; load after: ${loadavg()[0].toFixed(1)}.`);
   } catch (error) {

@@ -38,6 +38,8 @@ export async function measureSending(place, { warmUpSeconds, rounds, pacedRounds
     const answered = { own: measured.answered('local') + measured.answered('remote'), theirs: measured.answered('bare') };
     console.log(`\nAnswered ${number(answered.own)} (bare: ${number(answered.theirs)}), stored ${number(own)} (${number(theirs)}).`);
     if (own < answered.own || theirs < answered.theirs) throw new Error('messages were answered and are not there');
+    const failed = await deployment.failedEvents();
+    if (failed > 0) throw new Error(`handlers have failed with ${failed} events, which made it look faster than it is`);
   } finally {
     await Promise.all([deployment.stop(), bare?.stop()]);
   }

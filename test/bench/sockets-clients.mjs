@@ -63,6 +63,7 @@ async function push({ urls, payload, seconds, ahead }) {
     () => arrived >= pushes,
     () => `${pushes - arrived} of ${pushes} pushes did not arrive`,
   );
+  if (arrived > pushes) throw new Error(`${arrived - pushes} pushes arrived twice`);
   return { perSecond, pushes };
 }
 
@@ -87,43 +88,48 @@ async function crowd({ urls, payload, times }) {
   return { took };
 }
 
-/** From the frame of a sender to the frame of its recipient, ms: as fast as they go, or so many a second. @throws Error when one does not arrive */
+/**
+ * From the frame of a sender to the frame of its recipient, ms: as fast as they go, or so many a second. What fell due while it was measured
+ * counts, from when it fell due until it arrives, however late that is. @throws Error when one does not arrive
+ */
 async function deliver({ pairs, seconds, inFlight, perSecond }) {
   const all = await openAll(pairs.flatMap(({ from, to }) => [from.url, to.url]));
-  const begun = new Map();
+  const due = new Map();
+  const began = performance.now();
+  const [from, to] = [began + 1_000, began + (1 + seconds) * 1_000];
   const times = [];
+  let arrived = 0;
   let number = 0;
   let hasEnded = false;
-  const say = (n) => {
+  const say = (n, at = performance.now()) => {
     const content = `${process.pid}-${number++}`;
-    begun.set(content, performance.now());
+    due.set(content, at);
     all[2 * n].send(JSON.stringify({ type: 'message', payload: { recipient_id: pairs[n].to.id, encrypted_content: content } }));
   };
   pairs.forEach((_, n) => {
     all[2 * n + 1].on('message', (data) => {
       const [, content] = /"encrypted_content":"([^"]*)"/.exec(data.toString('utf8')) ?? [];
-      if (!begun.has(content)) return;
-      times.push(performance.now() - begun.get(content));
-      begun.delete(content);
+      if (!due.has(content)) return;
+      const [at, now] = [due.get(content), performance.now()];
+      due.delete(content);
+      if (at >= from && at < to) times.push(now - at);
+      if (now >= from && now < to) arrived++;
       if (!perSecond && !hasEnded) say(n);
     });
   });
   let pump;
   if (perSecond) {
-    const started = performance.now();
+    const dueAt = (n) => began + (n / perSecond) * 1_000;
     pump = setInterval(() => {
-      while (number < ((performance.now() - started) / 1_000) * perSecond) say(number % pairs.length);
+      while (dueAt(number) <= performance.now()) say(number % pairs.length, dueAt(number));
     }, 1);
   } else for (let n = 0; n < inFlight; n++) say(n % pairs.length);
-  await pause(1_000);
-  times.length = 0;
-  await pause(seconds * 1_000);
-  const measured = times.splice(0).sort((a, b) => a - b);
+  await pause(to - performance.now());
   clearInterval(pump);
   hasEnded = true;
   await until(
-    () => begun.size === 0,
-    () => `${begun.size} of ${number} messages did not arrive`,
+    () => due.size === 0,
+    () => `${due.size} of ${number} messages did not arrive`,
   );
-  return { perSecond: measured.length / seconds, times: measured };
+  return { perSecond: arrived / seconds, times: times.sort((a, b) => a - b) };
 }

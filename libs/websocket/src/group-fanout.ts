@@ -32,14 +32,18 @@ export class GroupFanout {
     @InjectKeyValue() private readonly keyvalue: KeyValue,
   ) {}
 
-  /** Members are asked for after the message was stored: whoever was removed before it is not among them. */
+  /**
+   * Members are asked for after the message was stored: whoever was removed before it is not among them.
+   *
+   * @throws KeyValueUnavailable if only those in this process could be shown it; then it does not count as shown, and its event does it
+   */
   async show(message: PostedMessage): Promise<void> {
     const { group_id, message_id, sender_id } = message;
     const [{ user_ids }] = await Promise.all([this.groups.members({ group_id }), this.note(message_id, 'showing', SHOWING_MS)]);
     const others = user_ids.filter((id) => id !== sender_id);
     await Promise.all([
-      this.sockets.pushMany(others, newGroupMessageFrame(message)),
-      this.sockets.pushMany([sender_id], groupMessageSentFrame(message)),
+      this.sockets.reachMany(others, newGroupMessageFrame(message)),
+      this.sockets.reachMany([sender_id], groupMessageSentFrame(message)),
     ]);
     this.shown.set(message_id, true);
     await this.note(message_id, 'shown', SHOWN_MS);

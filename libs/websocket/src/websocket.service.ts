@@ -115,11 +115,16 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
 
   /** Whether it arrives nobody hears: for what is good only at this moment, or comes again otherwise. */
   async pushMany(userIds: readonly string[], frame: Frame): Promise<Record<string, never>> {
-    for (const userId of userIds) this.deliver(userId, frame);
-    await this.distant.pushMany(userIds, frame).catch((error: unknown) => {
+    await this.reachMany(userIds, frame).catch((error: unknown) => {
       this.log.warn({ err: error }, 'pushed only to the sockets of this process');
     });
     return {};
+  }
+
+  /** To the sockets of this process at once, to those of others when it is known where they are. @throws KeyValueUnavailable: then only to the first */
+  async reachMany(userIds: readonly string[], frame: Frame): Promise<void> {
+    for (const userId of userIds) this.deliver(userId, frame);
+    await this.distant.pushMany(userIds, frame);
   }
 
   /** Those of this process at once; of others as soon as they are told. `sessionId` null: all of the user's. */

@@ -25,9 +25,13 @@ export class Runner {
     this.subscriptionNames = [...this.byName.keys()];
   }
 
-  /** Whether its handler has anything to do with it. */
+  /** Whether its handler has anything to do with it. Where that cannot be told the handler is called, whose failures are looked after. */
   isNeeded(delivered: Delivered): boolean {
-    return this.byName.get(delivered.subscription)?.isNeeded?.(delivered) ?? true;
+    try {
+      return this.byName.get(delivered.subscription)?.isNeeded?.(delivered) ?? true;
+    } catch {
+      return true;
+    }
   }
 
   /** @throws what the handler throws; HandlerTimeout */

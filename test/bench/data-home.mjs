@@ -7,68 +7,65 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 
 import { root } from '../../apps/server/install.mjs';
-import { compare } from './compare.mjs';
-import { fill, people, requestsOf } from './data.mjs';
-import { printTable, ratios, withSpread } from './figures.mjs';
+import { Columns, compare, rate } from './compare.mjs';
+import { fillQueues, people, QUEUED, READERS, requestsOf } from './data.mjs';
+import { number, printTable } from './figures.mjs';
+import { pathed } from './place.mjs';
 import { startBanyan } from './programs.mjs';
+import { cpuMs } from './usage.mjs';
 
-const DOMAINS = ['auth', 'user', 'message'];
-const CONNECTIONS = 50;
+const TITLES = { own: 'on its own database', legacy: 'on the legacy database' };
+const KINDS = {
+  send: { title: 'POST /relay/send', connections: 50 },
+  emptyQueue: { title: 'GET /relay/pending, nothing there', connections: 50 },
+  fullQueue: { title: `GET /relay/pending, ${number(QUEUED)} messages`, connections: READERS },
+};
 const LEGACY = 'legacy_home';
 
-/**
- * @param env settings of a server
- * @param postgres of it the `pid`
- * @param writeRequests(name, requests) keeps them in a file and gives back where
- */
-export async function measureDataHomes(env, { postgres, cwd, writeRequests }, { rounds, seconds }) {
-  const serverUrl = env.DATABASE_URL;
-  await makeLegacy(serverUrl);
+export async function measureDataHomes(place, { rounds, seconds }) {
+  const legacyUrl = pathed(place.servers.DATABASE_URL, LEGACY);
+  await makeLegacy(place.servers.DATABASE_URL, legacyUrl);
   const everybody = people();
-  const requests = requestsOf(everybody, env.JWT_SECRET_KEY);
-  const settings = (name, redisDatabase) => ({
-    ...env,
-    ...Object.fromEntries(
-      [...DOMAINS, 'host'].map((domain) => [`${domain.toUpperCase()}_DATABASE_URL`, at(serverUrl, `${name}_${domain}`)]),
-    ),
-    REDIS_URL: at(env.REDIS_URL, redisDatabase),
-  });
-  const onOwn = settings('own', 1);
-  const onLegacy = { ...settings('beside', 2), LEGACY_DATABASE_URL: at(serverUrl, LEGACY) };
+  const requests = requestsOf(everybody, place.secret);
+  const onOwn = place.settings('home_own');
+  const onLegacy = { ...place.settings('home_legacy'), LEGACY_DATABASE_URL: legacyUrl };
   const programs = [];
   try {
-    for (const each of [onLegacy, onOwn]) programs.push(await startBanyan(each, { cwd }));
-    const [legacy, own] = programs;
+    for (const [name, each] of Object.entries({ legacy: onLegacy, own: onOwn }))
+      programs.push(await startBanyan(each, { cwd: place.folder, name: `home-${name}` }));
     execFileSync(process.execPath, [join(root, 'apps/cli/banyan.mjs'), 'data', '--legacy'], {
-      cwd,
+      cwd: place.folder,
       env: { PATH: process.env.PATH, ...onLegacy },
     });
-    await fill(serverUrl, Object.fromEntries(DOMAINS.map((domain) => [domain, `own_${domain}`])), everybody);
-    await fill(serverUrl, Object.fromEntries(DOMAINS.map((domain) => [domain, LEGACY])), everybody);
-    // The names are those of compare.mjs, which measures one program beside another.
-    const both = { banyan: legacy, bare: own, postgres };
-    const kinds = {
-      send: 'POST /relay/send',
-      emptyQueue: 'GET /relay/pending, nothing there',
-      fullQueue: 'GET /relay/pending, 100 messages',
-    };
-    const rates = [];
-    const costs = [];
-    for (const [kind, title] of Object.entries(kinds)) {
+    await fillQueues(onOwn, everybody);
+    await fillQueues(
+      place.databases(() => LEGACY),
+      everybody,
+    );
+    const measured = ({ url, pid }) => ({
+      url,
+      meters: { program: () => cpuMs(pid), postgres: place.meters.postgres },
+      settle: () => Promise.all(programs.map((program) => untilPublished(program.url))),
+    });
+    const both = { own: measured(programs[1]), legacy: measured(programs[0]) };
+    const [rates, costs] = [[], []];
+    let head;
+    for (const [kind, { title, connections }] of Object.entries(KINDS)) {
       console.log(`\nData homes: ${title} …`);
-      const load = { connections: CONNECTIONS, requestsFile: writeRequests(`home-${kind}`, requests[kind]), seconds };
-      const settle = () => Promise.all(programs.map(({ url }) => untilPublished(url)));
-      await compare(both, { ...load, rounds: 1, seconds: 4 }, settle); // warms up
-      const results = await compare(both, { ...load, rounds }, settle);
-      const row = (key, digits = 0) => {
-        const [there, here] = [results.banyan, results.bare].map((list) => list.map((result) => result[key]));
-        return [withSpread(there, digits), withSpread(here, digits), withSpread(ratios(there, here), 2)];
-      };
-      rates.push([`${title}: requests/s`, ...row('perSecond')], [`${title}: p50, ms`, ...row('p50Ms')]);
-      costs.push([`${title}: program`, ...row('programUs')], [`${title}: PostgreSQL`, ...row('postgresUs')]);
+      const load = { connections, requestsFile: place.write(`home-${kind}`, requests[kind]), seconds };
+      await compare(both, { ...load, rounds: 1, seconds: 4 }); // warms up
+      const columns = new Columns(await compare(both, { ...load, rounds }), 'own');
+      head ??= columns.head(TITLES);
+      rates.push(
+        columns.line(`${title}: requests/s`, rate),
+        columns.line(`${title}: p50, ms`, ({ p50Ms }) => p50Ms),
+      );
+      costs.push(
+        columns.line(`${title}: program`, ({ us }) => us.program),
+        columns.line(`${title}: PostgreSQL`, ({ us }) => us.postgres),
+      );
     }
-    const head = ['', 'on the legacy database', 'on its own', 'ratio'];
-    printTable(`Data homes, ${CONNECTIONS} connections`, head, rates);
+    printTable('Data homes', head, rates);
     printTable('Data homes, processor time, µs a request', head, costs);
   } finally {
     await Promise.all(programs.map((program) => program.stop()));
@@ -76,12 +73,11 @@ export async function measureDataHomes(env, { postgres, cwd, writeRequests }, { 
 }
 
 /** Legacy's schema in its usual variant, prepared as `banyan legacy prepare` does it. */
-async function makeLegacy(serverUrl) {
+async function makeLegacy(serverUrl, url) {
   await withClient(serverUrl, (client) => client.query(`CREATE DATABASE ${LEGACY}`));
   const require = createRequire(join(root, 'dist/package.json'));
   const { prepareLegacy } = require('./libs/migration/src/prepare/prepare.js');
   const { makeSideTables } = require('./libs/migration/src/prepare/side.js');
-  const url = at(serverUrl, LEGACY);
   await withClient(url, async (client) => {
     await client.query(readFileSync(join(root, 'test/legacy/schema.sql'), 'utf8'));
     await prepareLegacy(client);
@@ -97,12 +93,6 @@ async function withClient(connectionString, work) {
   } finally {
     await client.end();
   }
-}
-
-function at(url, path) {
-  const changed = new URL(url);
-  changed.pathname = `/${path}`;
-  return changed.href;
 }
 
 async function untilPublished(url) {

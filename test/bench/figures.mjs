@@ -32,8 +32,3 @@ export function printTable(title, head, rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   console.log(`\n### ${title}\n\n${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}`);
 }
-
-/** Against a target, which is said and never fails the run. */
-export function printTarget(text, holds) {
-  console.log(`\n${holds ? 'Holds' : 'DOES NOT HOLD'}: ${text}`);
-}

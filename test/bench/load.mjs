@@ -1,5 +1,5 @@
 /**
- * Load from a process of its own: it would disturb a server in the same one. Answers with JSON.
+ * Load from a process of its own: it would disturb a server in the same one. Answers with JSON; `loadMs` is its own processor time.
  *
  *     node load.mjs '{"url", "seconds", "connections", "requestsFile", "perSecond"?}'
  *
@@ -14,8 +14,10 @@ import { keepPace } from './pace.mjs';
 const { url, seconds, connections, requestsFile, perSecond } = JSON.parse(process.argv[2]);
 const lists = JSON.parse(readFileSync(requestsFile, 'utf8'));
 
+const before = process.cpuUsage();
 const result = perSecond ? await keepPace({ url, seconds, connections, lists, perSecond }) : await asFastAsTheyCome();
-process.stdout.write(JSON.stringify(result), () => process.exit(0));
+const { user, system } = process.cpuUsage(before);
+process.stdout.write(JSON.stringify({ ...result, loadMs: (user + system) / 1_000 }), () => process.exit(0));
 
 async function asFastAsTheyCome() {
   let next = 0;

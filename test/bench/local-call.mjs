@@ -1,5 +1,5 @@
 /**
- * What a call between domains costs in one process, layer by layer, on `websocket.push` to a user without sockets: it touches
+ * What a call between domains costs in one process, layer by layer, on `websocket.pushMany` of a message's frame to nobody: that touches
  * neither database nor key-value store, so nothing but the way there is measured.
  *
  *     node local-call.mjs '{}'    settings in the environment; answers with microseconds per call, one figure per batch
@@ -20,7 +20,7 @@ const { loadSettings } = require('./libs/platform/src/config/settings.js');
 const { asSystem, currentContext } = require('./libs/platform/src/dispatch/context.js');
 const { clientToken } = require('./libs/platform/src/dispatch/client.js');
 const { accept } = require('./libs/message/src/contract/operations.js');
-const { push, websocketContract } = require('./libs/websocket/src/contract/operations.js');
+const { pushMany, websocketContract } = require('./libs/websocket/src/contract/operations.js');
 const { WebsocketService } = require('./libs/websocket/src/websocket.service.js');
 const { startServer } = require('./apps/server/src/server.js');
 
@@ -31,15 +31,15 @@ const client = server.app.get(clientToken(websocketContract));
 
 const user_id = '01890000-0000-7000-8000-000000000000';
 const data = draftFor(user_id);
-const input = { user_id, frame: { type: 'relay_message', id: user_id, body: { data } } };
+const input = { user_ids: [], frame: { type: 'relay_message', id: user_id, body: { data } } };
 
 const layers = {
-  service: () => service.push(user_id, input.frame),
+  service: () => service.pushMany([], input.frame),
   /** + access, validation, context, Nest's handler, controller */
-  carrier: () => carrier.call(push, input, currentContext()),
+  carrier: () => carrier.call(pushMany, input, currentContext()),
   /** + route, deadline, trace, metrics: all that a caller goes through */
-  client: () => client.push(input),
-  validation: () => push.input.safeParse(input),
+  client: () => client.pushMany(input),
+  validation: () => pushMany.input.safeParse(input),
   draftValidation: () => accept.input.safeParse(data),
 };
 

@@ -1,6 +1,6 @@
 /**
  * What a profile says, as tables: `node test/bench/profile.mjs FILE [LINES]`, of what `npm run bench -- --profile FOLDER` leaves: `.cpuprofile`
- * (processor time) and `.heapprofile` (bytes allocated and not yet collected, sampled).
+ * (processor time) and `.heapprofile` (bytes allocated, sampled).
  */
 import { readFileSync } from 'node:fs';
 
@@ -9,6 +9,7 @@ import { number, printTable } from './figures.mjs';
 const [file, lines = '40'] = process.argv.slice(2);
 const profile = JSON.parse(readFileSync(file, 'utf8'));
 const places = new Map();
+const packages = new Map();
 let total = 0;
 
 const visit = (node, own, above) => {
@@ -19,6 +20,8 @@ const visit = (node, own, above) => {
   const self = own(node);
   place.own += self;
   total += self;
+  const home = packageOf(url);
+  packages.set(home, (packages.get(home) ?? 0) + self);
   const isOuter = !above.has(name); // of a recursion the outermost counts
   if (isOuter) above.add(name);
   let all = self;
@@ -40,6 +43,15 @@ if (profile.nodes) {
 const idle = places.get('(idle) ')?.own ?? 0;
 const busy = total - idle;
 const unit = profile.nodes ? 'ms' : 'KiB';
+packages.set('', packages.get('') - idle);
+printTable(
+  `${number(busy)} ${unit}: packages and folders`,
+  [unit, '%', ''],
+  [...packages]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 20)
+    .map(([name, own]) => [number(own), number((100 * own) / busy, 1), name || 'native: system calls, garbage collection']),
+);
 for (const [title, key] of [
   ['by themselves', 'own'],
   ['with what they call', 'all'],
@@ -53,6 +65,11 @@ for (const [title, key] of [
       .slice(0, Number(lines))
       .map(([name, place]) => [number(place[key]), number((100 * place[key]) / busy, 1), name]),
   );
+
+function packageOf(url) {
+  const inPackage = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url);
+  return inPackage?.[1] ?? /\/(?:dist\/)?((?:libs\/platform\/src|libs|apps|test)\/[^/]+)/.exec(url)?.[1] ?? url;
+}
 
 function shorten(url) {
   return url.replace(/^.*\/(node_modules|dist|test)\//, (_, folder) => (folder === 'node_modules' ? '' : `${folder}/`));

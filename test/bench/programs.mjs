@@ -3,25 +3,32 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 
 import { mainFile } from '../../apps/server/install.mjs';
 import { freePort } from '../support/services/processes.mjs';
 
 const here = import.meta.dirname;
 const running = new Set();
+let profiles;
+
+/** From now on each server leaves two profiles in the folder when it ends: of its processor time and of what it has allocated. */
+export function profileInto(folder) {
+  profiles = folder;
+}
 
 /**
  * The real server, ready.
  *
  * @param env its settings; of ours it sees nothing but PATH
  * @param cwd a folder without a .env
- * @param nodeOptions e.g. --cpu-prof
+ * @param name of its profiles
  * @returns startedInMs from spawn to the first 200 of /readyz
  */
-export async function startBanyan(env, { cwd, nodeOptions = [] }) {
+export async function startBanyan(env, { cwd, name = 'server' }) {
   const port = await freePort();
   const started = performance.now();
-  const program = start([...nodeOptions, '--import', join(here, '../support/end-with-parent.mjs'), mainFile], {
+  const program = start([...profiling(name), '--import', join(here, '../support/end-with-parent.mjs'), mainFile], {
     cwd,
     env: { PORT: port, RATE_LIMITS: 'off', LOG_LEVEL: 'warn', ...env },
     stdout: 'ignore',
@@ -32,6 +39,14 @@ export async function startBanyan(env, { cwd, nodeOptions = [] }) {
     await delay(10);
   }
   return { ...program, url, startedInMs: performance.now() - started };
+}
+
+function profiling(name) {
+  if (profiles === undefined) return [];
+  const cpu = ['--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-name=${name}.cpuprofile`, '--enable-source-maps'];
+  const allocations = pathToFileURL(join(here, 'allocations.mjs'));
+  allocations.searchParams.set('file', join(profiles, `${name}.heapprofile`));
+  return [...cpu, '--import', allocations.href];
 }
 
 /** The bare program on its database. */

@@ -8,20 +8,19 @@ const CONNECTIONS = 50;
 const PER_SECOND = 500;
 const KINDS = { me: 'GET /auth/me', send: 'POST /relay/send' };
 
-/** @param writeRequests(name, requests) keeps them in a file and gives back where */
-export async function measureProxy(env, { cwd, writeRequests }, { rounds, seconds }) {
+export async function measureProxy(place, { rounds, seconds }) {
   const behind = await startBehind();
   const programs = [behind];
   try {
-    const host = await startBanyan({ ...env, HOST_DATABASE_URL: at(env.DATABASE_URL, 'proxy_host'), LEGACY_URL: behind.url }, { cwd });
+    const host = await startBanyan({ ...place.settings('proxy'), LEGACY_URL: behind.url }, { cwd: place.folder, name: 'proxy' });
     programs.push(host);
-    const requests = requestsOf(people(), env.JWT_SECRET_KEY);
+    const requests = requestsOf(people(), place.secret);
     const [latencies, costs] = [[], []];
     for (const [kind, title] of Object.entries(KINDS)) {
       console.log(`\nProxy: ${title}, ${PER_SECOND} requests/s, ${rounds} rounds of ${seconds} s each …`);
       const load = {
         connections: CONNECTIONS,
-        requestsFile: writeRequests(`proxy-${kind}`, requests[kind]),
+        requestsFile: place.write(`proxy-${kind}`, requests[kind]),
         seconds,
         perSecond: PER_SECOND,
       };
@@ -65,10 +64,4 @@ async function inTurns({ behind, host }, rounds, load) {
     }
   }
   return results;
-}
-
-function at(url, name) {
-  const changed = new URL(url);
-  changed.pathname = `/${name}`;
-  return changed.href;
 }

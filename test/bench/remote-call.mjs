@@ -1,12 +1,13 @@
 /** A call over RabbitMQ beside the least that could do the same, and beside golevelup's `request()`. */
-import { median, number, printTable, printTarget, quantile, ratios, withSpread } from './figures.mjs';
+import { median, number, printTable, quantile, ratios, withSpread } from './figures.mjs';
 import { ask } from './programs.mjs';
+import { judge } from './targets.mjs';
 
 const ALONE_TARGET = 1.6;
 const MANY_TARGET = 3;
 const IN_FLIGHT = 100;
 
-export async function measureRemoteCall({ AMQP_URL, brokerPid }, { rounds, seconds, kills }) {
+export async function measureRemoteCall({ servers: { AMQP_URL }, brokerPid }, { rounds, seconds, kills }) {
   console.log('\nCalling over RabbitMQ …');
   const figures = await ask('carrier.mjs', { rounds, seconds, inFlight: IN_FLIGHT, brokerPid }, { AMQP_URL });
   const ratio = (way, key) => ratios(figures[way][key], figures.bare[key]);
@@ -37,9 +38,8 @@ export async function measureRemoteCall({ AMQP_URL, brokerPid }, { rounds, secon
       row('golevelup’s request()', 'golevelup'),
     ],
   );
-  const [alone, many] = [median(ratio('carrier', 'aloneUs')), median(ratio('carrier', 'perSecond'))];
-  printTarget(`a remote call alone takes at most ${ALONE_TARGET} of a bare one: ${number(alone, 2)}`, alone <= ALONE_TARGET);
-  printTarget(`${IN_FLIGHT} in flight, at least ${MANY_TARGET} times the bare rate: ${number(many, 2)}`, many >= MANY_TARGET);
+  judge('a remote call alone, to a bare one', ratio('carrier', 'aloneUs'), { below: ALONE_TARGET });
+  judge(`remote calls with ${IN_FLIGHT} in flight, to bare ones`, ratio('carrier', 'perSecond'), { atLeast: MANY_TARGET });
 
   console.log('\nKilling instances …');
   const { detectedMs, slowestCallMs } = await ask('kills.mjs', { kills }, { AMQP_URL });

@@ -28,8 +28,7 @@ const address = (n) => `${FIRST[n % 20]}.${LAST[Math.floor(n / 20) % 100]}.${n}@
 /** The same in SQL, of `n`. */
 const ADDRESS = `(ARRAY['${FIRST.join(`','`)}'])[1 + n % 20] || '.' || (ARRAY['${LAST.join(`','`)}'])[1 + n / 20 % 100] || '.' || n || '@example.' || (ARRAY['com','org','net','co.uk'])[1 + n % 4]`;
 
-/** @param serverUrl a superuser's */
-export async function measureSearch(serverUrl, { users, searches, inserts }) {
+export async function measureSearch({ servers: { DATABASE_URL: serverUrl } }, { users, searches, inserts }) {
   const require = createRequire(join(root, 'dist/package.json'));
   const { prepareDatabase } = require('./libs/platform/src/database/migrate.js');
   const { openDataSource } = require('./libs/platform/src/database/data-source.js');

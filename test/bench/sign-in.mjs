@@ -13,18 +13,17 @@ const OTHERS_PER_SECOND = 200;
 const PASSWORD = `bench-${randomBytes(9).toString('hex')}`;
 const JSON_BODY = { 'content-type': 'application/json' };
 
-/** @param writeRequests(name, requests) keeps them in a file and gives back where */
-export async function measureSignIn(env, { cwd, writeRequests }, { rounds, seconds, pairs, checks }) {
-  const server = await startBanyan(env, { cwd });
+export async function measureSignIn(place, { rounds, seconds, pairs, checks }) {
+  const server = await startBanyan(place.settings('sign_in'), { cwd: place.folder, name: 'sign-in' });
   try {
     const accounts = [];
     for (let n = 0; n < CLIENTS; n++) accounts.push(await register(server.url, n));
     const files = {
-      signIns: writeRequests(
+      signIns: place.write(
         'sign-ins',
         accounts.map(({ email }) => [{ method: 'POST', path: '/api/v1/auth/login', headers: JSON_BODY, body: credentials(email) }]),
       ),
-      others: writeRequests(
+      others: place.write(
         'others',
         accounts.map(({ token }) => [{ method: 'GET', path: '/api/v1/auth/me', headers: { authorization: `Bearer ${token}` } }]),
       ),

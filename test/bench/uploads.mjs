@@ -11,14 +11,17 @@ const USERS = 20;
 const AT_ONCE = 16;
 const BYTES = 200_000;
 
-export async function measureUploads(env, { folder }, { uploads, rounds }) {
+export async function measureUploads(place, { uploads, rounds }) {
   console.log('\nUploads …');
-  const place = mkdtempSync(join(folder, 'uploads-'));
+  const folder = mkdtempSync(join(place.folder, 'uploads-'));
   const programs = [];
   try {
-    const own = await startBanyan({ ...env, DATA_DIR: join(place, 'data'), UPLOAD_QUOTA_MB: '1000000' }, { cwd: place });
+    const own = await startBanyan(
+      { ...place.settings('uploads'), DATA_DIR: join(folder, 'data'), UPLOAD_QUOTA_MB: '1000000' },
+      { cwd: folder, name: 'uploads' },
+    );
     programs.push(own);
-    const bare = await startBareUploads(place);
+    const bare = await startBareUploads(folder);
     programs.push(bare);
     const tokens = await Promise.all(Array.from({ length: USERS }, (_, n) => register(own.url, n)));
     const results = { own: [], bare: [] };
@@ -49,7 +52,7 @@ export async function measureUploads(env, { folder }, { uploads, rounds }) {
     );
   } finally {
     await Promise.all(programs.map((program) => program.stop()));
-    rmSync(place, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

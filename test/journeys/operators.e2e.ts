@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { openDataSource } from '@banyan/platform/database/data-source';
 import { Database } from '@banyan/platform/database/database';
+import { Redelivery } from '@banyan/platform/events/rabbitmq/redelivery';
+import { Topology } from '@banyan/platform/events/rabbitmq/topology';
 import { Redeliveries } from '@banyan/platform/events/redeliveries';
 import { toStored } from '@banyan/platform/host/contract-library';
 import { InstanceStore } from '@banyan/platform/host/instance.store';
@@ -12,6 +14,7 @@ import { startTestServer, type TestServer } from '../support/banyan';
 import { banyan } from '../support/cli';
 import { withClient } from '../support/database';
 import { Deployment } from '../support/deployment';
+import { connectBroker, disconnectBroker } from '../support/events';
 import { type Person, register } from '../support/people';
 import { until } from '../support/until';
 
@@ -256,6 +259,41 @@ describe('banyan', () => {
 });
 
 describe('with a worker', () => {
+  it('events that a subscriber could not handle lie in the broker, and are listed and tried again all the same', async () => {
+    const deployment = await Deployment.start({ workers: { user: 1 } });
+    const url = deployment.environment['AMQP_URL']!;
+    const connection = await connectBroker(url);
+    const redelivery = new Redelivery(connection, new Topology([]));
+    try {
+      const run = (...words: string[]) => banyan(deployment.environment, 'events', ...words);
+      expect(await run('dead')).toEqual({ code: 0, out: 'No event is dead.\n', err: '' });
+      const [id, other] = [randomUUID(), randomUUID()];
+      for (const [event, subscription] of [
+        [id, 'websocket.nobody'],
+        [other, 'user.nobody'],
+      ] as const) {
+        const content = Buffer.from(JSON.stringify({ id: event, name: 'user.registered', data: { text: 'secret' } }));
+        await redelivery.dead({ subscription, id: event, name: 'user.registered', content, attempts: 3 }, 'TypeError');
+      }
+      const dead = await run('dead', 'websocket');
+      expect(dead.out).toMatch(new RegExp(`^websocket +user\\.registered +${id} +websocket\\.nobody +3 .*TypeError`, 'm'));
+      expect(dead.out).not.toContain('secret');
+      expect(dead.out).not.toContain(other);
+      expect(await run('replay', 'websocket', other)).toMatchObject({ code: 1 });
+      expect(await run('replay', 'websocket', 'all')).toEqual({ code: 0, out: '1 event is tried again.\n', err: '' });
+      // Nobody listens to it, so it comes back.
+      expect(JSON.parse((await run('dead', 'websocket', '--json')).out)).toMatchObject([{ event_id: id, error: 'NoQueue' }]);
+      expect(await banyan({ ...deployment.environment, AMQP_URL: 'amqp://127.0.0.1:1' }, 'events', 'dead')).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/^RabbitMQ at 127\.0\.0\.1:1 does not show its dead letters: .*\n$/),
+      });
+    } finally {
+      redelivery.close();
+      await disconnectBroker(connection);
+      await deployment.remove();
+    }
+  });
+
   it('a domain is moved there by a terminal and back by an admin, and requests go where they say', async () => {
     const deployment = await Deployment.start({ workers: { user: 1 } });
     try {

@@ -48,7 +48,7 @@ export interface House {
   get<T>(part: Type<T>): T;
   /** From now on calls of the operation go through here: before, after and instead of executing it, whatever a test wants to happen. */
   interrupt(operation: Operation, how: Interruption | undefined): void;
-  /** Hands out every event that was announced, each twice, until there are no more. Nothing else does. @throws what a handler throws */
+  /** Hands out every event that was announced, each twice, to those who need it, until there are no more. Nothing else does. @throws what a handler throws */
   deliverEvents(): Promise<void>;
   close(): Promise<void>;
 }
@@ -88,8 +88,8 @@ export async function startHouse({
       found ||= events.length > 0;
       for (const event of events) {
         for (const { name } of runner.subscriptions.filter((subscription) => subscription.event.name === event.name)) {
-          await runner.run({ ...event, subscription: name, attempt: 1 });
-          await runner.run({ ...event, subscription: name, attempt: 1 });
+          const delivered = { ...event, subscription: name, attempt: 1 };
+          for (let times = 0; times < 2; times++) if (runner.isNeeded(delivered)) await runner.run(delivered);
         }
         await home.admin(`DELETE FROM banyan_${domain}.outbox WHERE id = $1`, [event.id]);
       }

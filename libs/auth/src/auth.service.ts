@@ -1,5 +1,7 @@
 import { type ClientOf, type Input, isError, type Output } from '@banyan/platform/contract';
+import { Coalescer } from '@banyan/platform/database/coalesce';
 import { Database } from '@banyan/platform/database/database';
+import { currentContext } from '@banyan/platform/dispatch/context';
 import { findAnswer, hashBody, type KeyedRequest, once } from '@banyan/platform/database/request-keys';
 import { Client } from '@banyan/platform/dispatch/client';
 import { Outbox } from '@banyan/platform/events/outbox';
@@ -29,6 +31,11 @@ interface ProfileStart {
 @Injectable()
 export class AuthService {
   private readonly registering = new OneAtATime();
+
+  /** Whoever asks at the same moment who is signed in shares a statement. */
+  private readonly finding = new Coalescer<string, Account | undefined>((ids, bounds) => this.store.findEach(ids, bounds), {
+    deadlineOf: () => currentContext()?.deadline,
+  });
 
   constructor(
     private readonly store: AuthStore,
@@ -113,7 +120,8 @@ export class AuthService {
   }
 
   async getMe(userId: string): Promise<Output<typeof me>> {
-    const account = await this.get(userId);
+    const account = await this.finding.add(userId);
+    if (!account) throw AccountNotFound();
     const { full_name, public_key, avatar_url, bio } = await this.profileOf(account);
     const { id, email, username, is_active, is_verified, created_at, role } = account;
     return { id, email, username, full_name, is_active, avatar_url, bio, is_verified, created_at, public_key, role };

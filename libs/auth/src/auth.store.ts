@@ -1,4 +1,4 @@
-import { Database, type Transaction } from '@banyan/platform/database/database';
+import { type Bounds, Database, type Transaction } from '@banyan/platform/database/database';
 import { sql } from '@banyan/platform/database/sql';
 import { Injectable } from '@nestjs/common';
 
@@ -21,6 +21,18 @@ export class AuthStore {
     const [row] = await this.database.query<Account>(sql`
       SELECT id, email, username, password_hash, role, is_active, is_verified, created_at FROM banyan_auth.users WHERE id = ${userId}`);
     return row;
+  }
+
+  /** In the order of the question; undefined for whoever is not there. */
+  async findEach(userIds: readonly string[], bounds?: Bounds): Promise<(Account | undefined)[]> {
+    const rows = await this.database.query<Account>(
+      sql`
+      SELECT id, email, username, password_hash, role, is_active, is_verified, created_at FROM banyan_auth.users
+      WHERE id = ANY (${userIds}::uuid[])`,
+      bounds,
+    );
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return userIds.map((id) => byId.get(id.toLowerCase()));
   }
 
   /** Exact comparison: addresses are normalised before they are kept and before they are looked for. */

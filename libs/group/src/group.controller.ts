@@ -111,7 +111,7 @@ export class GroupController implements Handlers<typeof groupContract> {
   }
 
   members({ group_id }: In<'members'>) {
-    return this.membership.listRoles(group_id);
+    return this.membership.listIds(group_id);
   }
 
   ofUser({ user_id }: In<'ofUser'>) {

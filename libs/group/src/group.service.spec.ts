@@ -3,6 +3,7 @@ import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { type House, startHouse } from '../../../test/support/house';
 import { until } from '../../../test/support/until';
 import { groupContract, post } from './contract';
+import { MemberStore } from './member.store';
 
 describe.each(dataHomes)('groups, through their contract, in $name', ({ open }) => {
   let home: DataHome;
@@ -34,7 +35,7 @@ describe.each(dataHomes)('groups, through their contract, in $name', ({ open }) 
   const texts = async (who: string, group_id: string, part: object = {}) =>
     (await as(who).history({ group_id, ...part })).messages.map(({ content }) => content);
   const roles = async (group_id: string) =>
-    Object.fromEntries((await system().members({ group_id })).members.map(({ user_id, role }) => [user_id, role]));
+    Object.fromEntries((await house.get(MemberStore).list(group_id, { limit: 100 })).map(({ user_id, role }) => [user_id, role]));
   const events = async () =>
     (await home.admin<{ name: string }>('SELECT name FROM banyan_group.outbox ORDER BY position')).map(({ name }) => name);
   const legacyTable = (name: string) => `${home.isLegacy ? 'public' : 'banyan_group'}.${name}`;
@@ -68,7 +69,7 @@ describe.each(dataHomes)('groups, through their contract, in $name', ({ open }) 
     const unknown = { group_id: randomUUID() };
     await expect(mallory.details(unknown)).rejects.toMatchObject({ code: 'group.not_found' });
     await expect(mallory.memberList(unknown)).rejects.toMatchObject({ code: 'group.not_found' });
-    expect(await system().members(unknown)).toEqual({ members: [] });
+    expect(await system().members(unknown)).toEqual({ user_ids: [] });
   });
 
   it('are joined once, however many ask at the same moment', async () => {

@@ -70,8 +70,8 @@ export class MemberService {
     });
   }
 
-  async listRoles(groupId: string) {
-    return { members: await this.store.listRoles(groupId) };
+  async listIds(groupId: string) {
+    return { user_ids: await this.store.listIds(groupId) };
   }
 
   async add(pair: Pair, { actor: { userId }, key }: Caller) {

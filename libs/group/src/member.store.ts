@@ -40,16 +40,14 @@ export class MemberStore {
       WHERE user_id > ${after ?? FIRST_ID} ORDER BY user_id LIMIT ${limit}`);
   }
 
-  /** Everybody with his role, in no order: one row of the answer, which ten thousand members make long and nothing else. */
-  async listRoles(groupId: string): Promise<Pick<MemberRow, 'user_id' | 'role'>[]> {
-    const [found] = await this.database.query<{ admin_id: string; others: [string, string][] }>(sql`
+  /** Everybody once, in no order: one row of the answer, which ten thousand members make long and nothing else. */
+  async listIds(groupId: string): Promise<string[]> {
+    const [found] = await this.database.query<{ admin_id: string; others: string[] }>(sql`
       SELECT g.admin_id, (
-        SELECT COALESCE(json_agg(json_build_array(m.user_id, m.role)), '[]') FROM banyan_group.group_members m
+        SELECT COALESCE(json_agg(m.user_id), '[]') FROM banyan_group.group_members m
         WHERE m.group_id = ${groupId} AND m.user_id <> g.admin_id) AS others
       FROM banyan_group.groups g WHERE g.id = ${groupId}`);
-    if (!found) return [];
-    const others = found.others.map(([user_id, role]) => ({ user_id, role: role === 'admin' ? ('admin' as const) : ('member' as const) }));
-    return [{ user_id: found.admin_id, role: 'owner' }, ...others];
+    return found ? [found.admin_id, ...found.others] : [];
   }
 
   async isFull(tx: Transaction, groupId: string, limit: number): Promise<boolean> {

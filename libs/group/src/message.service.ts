@@ -61,7 +61,7 @@ export class MessageService {
     const place = await this.database.transaction((tx) =>
       once(tx, request, async () => {
         await this.groups.share(tx, group_id, senderId);
-        await this.members.hold(tx, group_id, senderId);
+        if (this.database.isLegacy) await this.members.hold(tx, group_id, senderId);
         const { role, who_may_post } = await this.group.getPlace(senderId, group_id, tx);
         if (who_may_post === 'admins' && role === 'member') throw OnlyAdminsPost();
         const row = {
@@ -71,10 +71,11 @@ export class MessageService {
           encrypted_content,
           encrypted_session_key: JSON.stringify(encrypted_session_keys),
         };
-        const stored = await this.store.insert(tx, row).catch((error: unknown) => {
+        const event = this.outbox.draft(groupMessage, { group_id, message_id: row.id, sender_id: senderId }, { key: group_id });
+        const stored = await this.store.insert(tx, row, event).catch((error: unknown) => {
           throw isOrphan(error) ? GroupNotFound() : error; // legacy has deleted it, or him
         });
-        await this.outbox.add(tx, groupMessage, { group_id, message_id: stored.id, sender_id: senderId }, { key: group_id });
+        tx.onCommit(() => this.outbox.wake());
         return stored;
       }),
     );

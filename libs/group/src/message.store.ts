@@ -17,6 +17,15 @@ export interface ReaderRow {
   readonly read_at: string;
 }
 
+/** As `Outbox.draft` makes it. */
+export interface Announcement {
+  readonly id: string;
+  readonly name: string;
+  readonly key: string | null;
+  readonly payload: string;
+  readonly trace: string | null;
+}
+
 /** A place in the history. */
 export type Place = Pick<GroupMessageRow, 'id' | 'created_at'>;
 
@@ -31,12 +40,19 @@ const BATCH = 1_000;
 export class MessageStore {
   constructor(private readonly database: Database) {}
 
-  async insert(tx: Transaction, draft: Omit<GroupMessageRow, 'created_at'>): Promise<Place> {
+  /** With its event, in one statement. */
+  async insert(tx: Transaction, draft: Omit<GroupMessageRow, 'created_at'>, event: Announcement): Promise<Place> {
     const [row] = await tx.query<Place>(sql`
-      INSERT INTO banyan_group.group_messages (id, group_id, sender_id, encrypted_content, encrypted_session_key, created_at, updated_at)
-      VALUES (${draft.id}, ${draft.group_id}, ${draft.sender_id}, ${draft.encrypted_content}, ${draft.encrypted_session_key},
-              clock_timestamp(), clock_timestamp())
-      ON CONFLICT DO NOTHING RETURNING id, created_at`);
+      WITH stored AS (
+        INSERT INTO banyan_group.group_messages (id, group_id, sender_id, encrypted_content, encrypted_session_key, created_at, updated_at)
+        VALUES (${draft.id}, ${draft.group_id}, ${draft.sender_id}, ${draft.encrypted_content}, ${draft.encrypted_session_key},
+                clock_timestamp(), clock_timestamp())
+        ON CONFLICT DO NOTHING RETURNING id, created_at
+      ), announced AS (
+        INSERT INTO banyan_group.outbox (id, name, key, payload, trace)
+        SELECT ${event.id}::uuid, ${event.name}, ${event.key}, ${event.payload}::json, ${event.trace} FROM stored
+      )
+      SELECT id, created_at FROM stored`);
     if (!row) throw new Error(`group message ${draft.id} exists already`);
     return row;
   }

@@ -1,6 +1,7 @@
 import { type DataHome, dataHomes } from '../../../test/support/data-homes';
 import { type House, startHouse } from '../../../test/support/house';
 import { groupContract } from './contract';
+import { MemberStore } from './member.store';
 
 type Client = ReturnType<typeof clientOf>;
 const clientOf = (house: House, who: string) => house.as(who, groupContract);
@@ -133,9 +134,9 @@ describe.each(dataHomes)('a group and who asks of it what, in $name', ({ open })
       as(owner).removeMember({ group_id, user_id: people.member }),
     ]);
     expect(outcomes.slice(0, 4).filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    const { members } = await as('system').members({ group_id });
+    const members = await house.get(MemberStore).list(group_id, { limit: 1_000 });
     expect(members.filter(({ role }) => role === 'owner')).toHaveLength(1);
-    expect(members.filter(({ user_id }) => user_id === owner)).toEqual([{ user_id: owner, role: 'admin' }]);
+    expect(members.filter(({ user_id }) => user_id === owner)).toMatchObject([{ user_id: owner, role: 'admin' }]);
   });
 
   it('never has somebody in it who is banned, whoever adds him at that moment', async () => {
@@ -143,8 +144,8 @@ describe.each(dataHomes)('a group and who asks of it what, in $name', ({ open })
       const { scene, people } = await makeScene();
       const pair = { group_id: scene.group_id, user_id: scene.newcomer };
       await Promise.allSettled([as(people.admin).addMember(pair), as(scene.owner).ban(pair), as(scene.otherAdmin).addMember(pair)]);
-      const { members } = await as('system').members({ group_id: scene.group_id });
-      expect(members.filter(({ user_id }) => user_id === scene.newcomer)).toEqual([]);
+      const { user_ids } = await as('system').members({ group_id: scene.group_id });
+      expect(user_ids).not.toContain(scene.newcomer);
     }
   });
 });

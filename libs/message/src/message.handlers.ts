@@ -7,9 +7,13 @@ import { messageSent } from './contract/events';
 export class MessageHandlers {
   constructor(private readonly attachments: AttachmentService) {}
 
+  namesFiles({ data: { position, names_files } }: Delivered<typeof messageSent>): boolean {
+    return position !== null && names_files !== false;
+  }
+
   /** Also for messages of the monolith's queue. */
-  @On(messageSent)
-  async linkFiles({ data: { message_id, sender_id, recipient_id, position, names_files } }: Delivered<typeof messageSent>): Promise<void> {
-    if (position !== null && names_files !== false) await this.attachments.linkQueued(message_id, sender_id, recipient_id);
+  @On(messageSent, { when: 'namesFiles' })
+  async linkFiles({ data: { message_id, sender_id, recipient_id } }: Delivered<typeof messageSent>): Promise<void> {
+    await this.attachments.linkQueued(message_id, sender_id, recipient_id);
   }
 }

@@ -9,9 +9,13 @@ import { QueueIndex } from './queue-index';
 export class RelayHandlers {
   constructor(private readonly index: QueueIndex) {}
 
-  @On(messageSent)
+  isNotIndexed({ data: { message_id, position } }: Delivered<typeof messageSent>): boolean {
+    return position !== null && !this.index.has('added', message_id);
+  }
+
+  @On(messageSent, { when: 'isNotIndexed' })
   async indexQueued({ data: { recipient_id, message_id, position } }: Delivered<typeof messageSent>): Promise<void> {
-    if (position !== null && !this.index.has('added', message_id)) await this.index.add(recipient_id, message_id, position);
+    if (position !== null) await this.index.add(recipient_id, message_id, position);
   }
 
   @On(messageDelivered)

@@ -152,6 +152,24 @@ describe.each(keyValueStores)('the relay, with a key-value store $keyvalueName,'
     expect(await waiting()).toEqual([]);
   });
 
+  it('says to the sockets that a message is queued only if it is in the index', async () => {
+    const wasPushed = (id: string) => house.get(WebsocketService).hasPushed(bob!, id);
+    const queued = await send();
+    expect(wasPushed(queued.message_id)).toBe(true); // nobody is there, and nothing is left to do
+    house.interrupt(push, async (execute) => {
+      store.failNext(0); // away only when the index is asked
+      const answer = await execute();
+      store.failNext(1_000);
+      return answer;
+    });
+    store.failNext(1_000);
+    const unknown = await send();
+    store.failNext(0);
+    expect(wasPushed(unknown.message_id)).toBe(false);
+    await house.deliverEvents();
+    expect(await waiting()).toEqual([queued.message_id, unknown.message_id]);
+  });
+
   it('accepts nothing that was not stored', async () => {
     house.interrupt(accept, () => Promise.reject(Unavailable()));
     await expect(send()).rejects.toMatchObject({ code: 'unavailable' });

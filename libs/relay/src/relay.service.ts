@@ -39,12 +39,11 @@ export class RelayService {
       created_at,
       delivery_attempts: 0,
     };
-    const [, pushed] = await Promise.all([
-      this.index.add(draft.recipient_id, message_id, position).catch(this.ignored('queue index')),
-      this.sockets
-        .push({ user_id: draft.recipient_id, frame: { type: 'relay_message', id: message_id, body: { data } } })
-        .catch(this.ignored('push')),
-    ]);
+    // First: whoever opens a socket after nobody was found finds it in his queue.
+    const is_queued = await this.index.add(draft.recipient_id, message_id, position).then(() => true, this.ignored('queue index'));
+    const pushed = await this.sockets
+      .push({ user_id: draft.recipient_id, frame: { type: 'relay_message', id: message_id, body: { data } }, is_queued })
+      .catch(this.ignored('push'));
     return { success: true as const, message_id, status: pushed?.delivered ? ('delivered' as const) : ('queued' as const), expires_at };
   }
 

@@ -28,6 +28,11 @@ export class UserService {
     deadlineOf: () => currentContext()?.deadline,
   });
 
+  /** Asked whenever a client shows who is signed in. */
+  private readonly finding = new Coalescer<string, ProfileRow | undefined>((ids, bounds) => this.store.findEach(ids, bounds), {
+    deadlineOf: () => currentContext()?.deadline,
+  });
+
   constructor(
     private readonly store: UserStore,
     private readonly purges: PurgeStore,
@@ -136,7 +141,7 @@ export class UserService {
   }
 
   private async get(userId: string): Promise<ProfileRow> {
-    const row = await this.store.find(userId);
+    const row = await this.finding.add(userId);
     if (!row) throw UserNotFound();
     return row;
   }

@@ -81,6 +81,18 @@ export class UserStore {
     return row;
   }
 
+  /** In the order of the question; undefined for whoever is not there. */
+  async findEach(userIds: readonly string[], bounds?: Bounds): Promise<(ProfileRow | undefined)[]> {
+    const rows = await this.database.query<ProfileRow>(
+      sql`
+      SELECT id, email, username, full_name, avatar_url, bio, public_keys, encrypted_private_key, is_active, created_at
+      FROM banyan_user.user_profiles WHERE id = ANY (${userIds}::uuid[])`,
+      bounds,
+    );
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return userIds.map((id) => byId.get(id.toLowerCase()));
+  }
+
   findMany(userIds: readonly string[]): Promise<ProfileRow[]> {
     return this.database.query<ProfileRow>(sql`
       SELECT id, email, username, full_name, avatar_url, bio, public_keys, NULL AS encrypted_private_key, is_active, created_at

@@ -5,6 +5,7 @@ import { Client } from '@banyan/platform/dispatch/client';
 import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
 import { InjectKeyValue } from '@banyan/platform/nest/inject';
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { groupMessageSentFrame, newGroupMessageFrame } from './group-frames';
 import { WebsocketService } from './websocket.service';
 
@@ -13,6 +14,8 @@ const SHOWING_MS = 2_000;
 /** The event of a message comes within this time, or what it repeats costs no more than it did the first time. */
 const SHOWN_MS = 60_000;
 const LOOK_MS = 50;
+/** Messages that this process has shown. */
+const REMEMBERED = 20_000;
 
 /**
  * Shows messages to the members of a group who are there. Who has received one on a socket shows it at once, so that messages of one
@@ -21,22 +24,34 @@ const LOOK_MS = 50;
  */
 @Injectable()
 export class GroupFanout {
+  private readonly shown = new LRUCache<string, true>({ max: REMEMBERED });
+
   constructor(
     private readonly sockets: WebsocketService,
     @Client(groupContract) private readonly groups: ClientOf<typeof groupContract>,
     @InjectKeyValue() private readonly keyvalue: KeyValue,
   ) {}
 
-  /** Members are asked for after the message was stored: whoever was removed before it is not among them. */
+  /**
+   * Members are asked for after the message was stored: whoever was removed before it is not among them.
+   *
+   * @throws KeyValueUnavailable if only those in this process could be shown it; then it does not count as shown, and its event does it
+   */
   async show(message: PostedMessage): Promise<void> {
     const { group_id, message_id, sender_id } = message;
-    const [{ members }] = await Promise.all([this.groups.members({ group_id }), this.note(message_id, 'showing', SHOWING_MS)]);
-    const others = members.map(({ user_id }) => user_id).filter((id) => id !== sender_id);
+    const [{ user_ids }] = await Promise.all([this.groups.members({ group_id }), this.note(message_id, 'showing', SHOWING_MS)]);
+    const others = user_ids.filter((id) => id !== sender_id);
     await Promise.all([
-      this.sockets.pushMany(others, newGroupMessageFrame(message)),
-      this.sockets.pushMany([sender_id], groupMessageSentFrame(message)),
+      this.sockets.reachMany(others, newGroupMessageFrame(message)),
+      this.sockets.reachMany([sender_id], groupMessageSentFrame(message)),
     ]);
+    this.shown.set(message_id, true);
     await this.note(message_id, 'shown', SHOWN_MS);
+  }
+
+  /** Whether this process has shown it. False says nothing: others show, too. */
+  hasShown(messageId: string): boolean {
+    return this.shown.has(messageId);
   }
 
   /** Unless somebody has done it. */
@@ -52,11 +67,8 @@ export class GroupFanout {
   }
 
   async tellMembers(groupId: string, frame: Parameters<WebsocketService['pushMany']>[1]): Promise<void> {
-    const { members } = await this.groups.members({ group_id: groupId });
-    await this.sockets.pushMany(
-      members.map(({ user_id }) => user_id),
-      frame,
-    );
+    const { user_ids } = await this.groups.members({ group_id: groupId });
+    await this.sockets.pushMany(user_ids, frame);
   }
 
   /** A store that is away costs the work, not the message. */

@@ -27,7 +27,11 @@ export class GroupHandlers {
     @Client(userContract) private readonly users: ClientOf<typeof userContract>,
   ) {}
 
-  @On(groupMessage)
+  isNotShown({ data: { message_id } }: Delivered<typeof groupMessage>): boolean {
+    return !this.fanout.hasShown(message_id);
+  }
+
+  @On(groupMessage, { when: 'isNotShown' })
   async showGroupMessage({ data: { message_id } }: Delivered<typeof groupMessage>): Promise<void> {
     await this.fanout.showMissed(message_id);
   }

@@ -29,10 +29,13 @@ export class WebsocketHandlers {
     await this.sockets.endSessions(user_id, session_id);
   }
 
+  isMissed({ data: { message_id, recipient_id, position } }: Delivered<typeof messageSent>): boolean {
+    return position !== null && !this.sockets.hasPushed(recipient_id, message_id);
+  }
+
   /** Whoever took the message pushes it, in his own frame and with its files; here it is done if that was lost. */
-  @On(messageSent)
-  async pushMissed({ occurred_at, data: { message_id, recipient_id, position } }: Delivered<typeof messageSent>): Promise<void> {
-    if (position === null || this.sockets.hasPushed(recipient_id, message_id)) return;
+  @On(messageSent, { when: 'isMissed' })
+  async pushMissed({ occurred_at, data: { message_id, recipient_id } }: Delivered<typeof messageSent>): Promise<void> {
     const { online } = await this.sockets.online([recipient_id]);
     if (online.length === 0) return;
     // Events that have waited are not made to wait longer: however many there are, they get through.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { KeyValue } from '@banyan/platform/keyvalue/keyvalue';
+import { type KeyValue, KeyValueUnavailable } from '@banyan/platform/keyvalue/keyvalue';
 import { type DataHome, ownHome } from '../../../test/support/data-homes';
-import { keyValueStores } from '../../../test/support/fragile.keyvalue';
+import { FragileKeyValue, keyValueStores } from '../../../test/support/fragile.keyvalue';
 import { type House, startHouse } from '../../../test/support/house';
 import { until } from '../../../test/support/until';
 import type { Connection } from './connections';
@@ -28,15 +28,18 @@ function socket(userId: string, { takes = true, sessionId = undefined as string 
 describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueName,', ({ openKeyValue }) => {
   let home: DataHome;
   let keyvalue: KeyValue;
+  let store: FragileKeyValue;
   let house: House;
   let sockets: WebsocketService;
   const calls = () => house.as('system', websocketContract);
   beforeAll(async () => {
     home = await ownHome.open('user');
     keyvalue = await openKeyValue();
-    house = await startHouse({ domains: ['websocket'], home, keyvalue });
+    store = new FragileKeyValue(keyvalue);
+    house = await startHouse({ domains: ['websocket'], home, keyvalue: store });
     sockets = house.get(WebsocketService);
   });
+  afterEach(() => store.failNext(0));
   afterAll(async () => {
     await house?.close();
     await keyvalue?.close();
@@ -57,7 +60,7 @@ describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueNam
   });
 
   it.each([2, 100])('take what is pushed to %d users once, also in another process', async (count) => {
-    const other = await startHouse({ domains: ['websocket'], home, keyvalue });
+    const other = await startHouse({ domains: ['websocket'], home, keyvalue: store });
     try {
       const users = Array.from({ length: count }, () => randomUUID());
       const there = other.get(WebsocketService);
@@ -85,6 +88,27 @@ describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueNam
     expect(await sockets.hasPushedWithin(ada, frame.id, 3_600_000)).toBe(true);
   });
 
+  it('are done with where nobody is, if he would find it in his queue', async () => {
+    const [ada, frame] = [randomUUID(), { type: 'relay_message', id: randomUUID(), body: {} }];
+    await sockets.push(ada, frame);
+    expect(sockets.hasPushed(ada, frame.id)).toBe(false);
+    await sockets.push(ada, frame, true);
+    expect(sockets.hasPushed(ada, frame.id)).toBe(true);
+    expect(sockets.hasPushed(randomUUID(), frame.id)).toBe(false);
+  });
+
+  it('are not done with while the store does not say where else somebody is', async () => {
+    const [ada, frame] = [randomUUID(), { type: 'relay_message', id: randomUUID(), body: {} }];
+    const own = socket(ada);
+    await sockets.open(own.connection);
+    store.failNext(1);
+    expect(await sockets.push(ada, frame, true)).toEqual({ delivered: 1 });
+    expect(sockets.hasPushed(ada, frame.id)).toBe(false);
+    store.failNext(1);
+    await expect(sockets.reachMany([ada], frame)).rejects.toBeInstanceOf(KeyValueUnavailable);
+    expect(own.frames).toEqual([frame, frame]);
+  });
+
   it('make their user online until the last of them has gone', async () => {
     const [ada, bob] = [randomUUID(), randomUUID()];
     const [phone, laptop] = [socket(ada).connection, socket(ada).connection];
@@ -101,7 +125,7 @@ describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueNam
   });
 
   it('of a process that died are online for a lease and no longer', async () => {
-    const presence = new Presence(keyvalue);
+    const presence = new Presence(store);
     const [ada, now] = [randomUUID(), Date.now()];
     const [dead, alive] = [
       { userId: ada, connectionId: 'dead' },
@@ -116,7 +140,7 @@ describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueNam
   });
 
   it('that renew their lease stay, and the count forgets those that do not', async () => {
-    const presence = new Presence(keyvalue);
+    const presence = new Presence(store);
     // Far ahead of the sockets of the other tests, so that none of theirs counts.
     const now = Date.now() + 10 * LEASE_MS;
     const [ada, bob] = [randomUUID(), randomUUID()].map((userId) => ({ userId, connectionId: randomUUID() }));

@@ -67,15 +67,19 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     return this.presence.leave(connection.userId, connection.connectionId);
   }
 
-  /** To the sockets of this process at once; to those of others as long as the key-value store tells of them. */
-  async push(userId: string, frame: Frame): Promise<{ delivered: number }> {
+  /**
+   * To the sockets of this process at once; to those of others as long as the key-value store tells of them.
+   *
+   * @param isQueued whoever opens a socket from now on finds it in his queue
+   */
+  async push(userId: string, frame: Frame, isQueued = false): Promise<{ delivered: number }> {
     const here = this.deliver(userId, frame);
     const elsewhere = await this.distant.push(userId, frame).catch((error: unknown) => {
       this.log.warn({ err: error }, 'pushed only to the sockets of this process');
       return { delivered: 0, isComplete: false };
     });
     const delivered = here + elsewhere.delivered;
-    if (delivered > 0 && elsewhere.isComplete) this.notePushed(`${userId}/${frame.id}`);
+    if ((delivered > 0 || isQueued) && elsewhere.isComplete) this.notePushed(`${userId}/${frame.id}`);
     return { delivered };
   }
 
@@ -85,7 +89,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     this.awaited.delete(name);
   }
 
-  /** Whether this process has pushed a frame of that id to all sockets of the user. False says nothing: others push too. */
+  /** Whether this process has pushed a frame of that id to all sockets that the user had. False says nothing: others push too. */
   hasPushed(userId: string, frameId: string): boolean {
     return this.pushed.has(`${userId}/${frameId}`);
   }
@@ -111,11 +115,16 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
 
   /** Whether it arrives nobody hears: for what is good only at this moment, or comes again otherwise. */
   async pushMany(userIds: readonly string[], frame: Frame): Promise<Record<string, never>> {
-    for (const userId of userIds) this.deliver(userId, frame);
-    await this.distant.pushMany(userIds, frame).catch((error: unknown) => {
+    await this.reachMany(userIds, frame).catch((error: unknown) => {
       this.log.warn({ err: error }, 'pushed only to the sockets of this process');
     });
     return {};
+  }
+
+  /** To the sockets of this process at once, to those of others when it is known where they are. @throws KeyValueUnavailable: then only to the first */
+  async reachMany(userIds: readonly string[], frame: Frame): Promise<void> {
+    for (const userId of userIds) this.deliver(userId, frame);
+    await this.distant.pushMany(userIds, frame);
   }
 
   /** Those of this process at once; of others as soon as they are told. `sessionId` null: all of the user's. */

@@ -1,7 +1,7 @@
-import type { DomainName } from '@banyan/domains';
-import { DeadLetters } from '@banyan/platform/events/dead-letters';
+import { type DomainName, domainNames } from '@banyan/domains';
 import { Argument, Command, InvalidArgumentError } from 'commander';
-import { domainsWithData, settingsHere, withDomainDatabase } from '../databases';
+import { settingsHere } from '../databases';
+import { withDeadLetters } from '../dead-letters';
 import { print, printJson, table } from '../terminal';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -18,16 +18,16 @@ export function eventsCommand(): Command {
 function deadCommand(): Command {
   return new Command('dead')
     .description('events that failed in all their attempts, the oldest first')
-    .addArgument(new Argument('[domain]', 'whose subscribers; all by default').choices(domainsWithData))
+    .addArgument(new Argument('[domain]', 'whose subscribers; all by default').choices(domainNames))
     .option('--limit <count>', 'at most so many for each domain', count, 100)
     .option('--json', 'as JSON: [{domain, event_id, event_name, subscription, attempts, error, failed_at}]')
     .action(async (domain: DomainName | undefined, { limit, json }: { limit: number; json?: true }) => {
-      const settings = settingsHere();
-      const letters = [];
-      for (const of of domain ? [domain] : domainsWithData) {
-        const found = await withDomainDatabase(settings, of, (database) => new DeadLetters(database).list(limit));
-        letters.push(...found.map((letter) => ({ domain: of, ...letter })));
-      }
+      const letters = await withDeadLetters(settingsHere(), async (lettersOf) => {
+        const found = [];
+        for (const of of domain ? [domain] : domainNames)
+          found.push(...(await lettersOf(of).list(limit)).map((letter) => ({ domain: of, ...letter })));
+        return found;
+      });
       if (json) return printJson(letters);
       if (letters.length === 0) return print('No event is dead.\n');
       print(
@@ -58,11 +58,11 @@ function deadCommand(): Command {
 function replayCommand(): Command {
   return new Command('replay')
     .description('try dead events again, from their first attempt, within a second')
-    .addArgument(new Argument('<domain>', 'whose subscribers').choices(domainsWithData))
+    .addArgument(new Argument('<domain>', 'whose subscribers').choices(domainNames))
     .addArgument(new Argument('<event>', 'the id of one event, or `all`').argParser(eventId))
     .option('--json', 'as JSON: {replayed}')
     .action(async (domain: DomainName, event: string, { json }: { json?: true }) => {
-      const replayed = await withDomainDatabase(settingsHere(), domain, (database) => new DeadLetters(database).replay(event));
+      const replayed = await withDeadLetters(settingsHere(), (lettersOf) => lettersOf(domain).replay(event));
       if (json) printJson({ replayed });
       else print(replayed === 1 ? '1 event is tried again.\n' : `${replayed} events are tried again.\n`);
       if (replayed === 0 && event !== 'all') throw new Error(`${domain} has no dead event ${event}.`);

@@ -314,10 +314,10 @@ export const about = query({
 
 /** Everybody once, the owner too; nobody if there is no such group. */
 export const members = query({
-  summary: 'The ids and roles of the members of a group.',
+  summary: 'The ids of the members of a group.',
   access: 'internal',
   input: z.object(group),
-  output: z.object({ members: z.array(z.object({ user_id: Uuid, role: Role })) }),
+  output: z.object({ user_ids: z.array(Uuid) }),
 });
 
 export const ofUser = query({

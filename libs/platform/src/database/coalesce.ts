@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Bounds } from './database';
 import { DatabaseUnavailable, type Executed } from './errors';
 
@@ -72,6 +72,8 @@ export class Coalescer<In, Out> {
   private async drain(): Promise<void> {
     this.isWriting = true;
     while (this.waiting.length > 0) {
+      // Whatever else has arrived by now comes along; a lone call waits for nothing but that look.
+      await immediate();
       const batch = this.waiting.splice(0, this.options.maxBatch ?? 256);
       await this.settle(batch);
     }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/database';
 import { hashBody, once, sweepRequestKeys, type KeyedRequest } from './request-keys';
 import { sql } from './sql';
@@ -93,5 +93,9 @@ it('hashes equal values equally', () => {
   expect(hashBody({ a: 1, b: { c: 2, d: 3 } })).toBe(hashBody({ b: { d: 3, c: 2 }, a: 1 }));
   expect(hashBody([1, 2])).not.toBe(hashBody([2, 1]));
   expect(hashBody({ a: undefined })).toBe(hashBody({}));
+  expect(hashBody({ toJSON: 1, b: { 10: 1, 9: 2 } })).toBe(hashBody({ b: { 9: 2, 10: 1 }, toJSON: 1 }));
+  const strange = { b: [1, undefined, { d: 'é"\n', c: null }], a: undefined, 'x\n"': 1.5, at: new Date(0), deep: { z: {}, y: [] } };
+  const text = '{"at":"1970-01-01T00:00:00.000Z","b":[1,null,{"c":null,"d":"é\\"\\n"}],"deep":{"y":[],"z":{}},"x\\n\\"":1.5}';
+  expect(hashBody(strange)).toBe(createHash('sha256').update(text).digest('base64url'));
   expect(new Set([undefined, null, {}, [], '', 0].map(hashBody)).size).toBe(6);
 });

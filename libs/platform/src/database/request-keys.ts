@@ -57,13 +57,26 @@ export async function findAnswer<T>(database: Queryable, { userId, key, operatio
 /** SHA-256 of the JSON with the keys of each object sorted: the same for equal values, however they were written. */
 export function hashBody(value: unknown): string {
   return createHash('sha256')
-    .update(JSON.stringify(value, sortKeys) ?? '')
+    .update(sortedJson(value) ?? '')
     .digest('base64url');
 }
 
-function sortKeys(_key: string, value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** As JSON.stringify writes it; which, asked to sort with a function for each key, takes several times as long. */
+function sortedJson(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || isDateLike(value)) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((item) => sortedJson(item) ?? 'null').join(',')}]`;
+  const fields = value as Readonly<Record<string, unknown>>;
+  let text = '';
+  for (const key of Object.keys(fields).sort()) {
+    const field = sortedJson(fields[key]);
+    if (field !== undefined) text += `${text && ','}${JSON.stringify(key)}:${field}`;
+  }
+  return `{${text}}`;
+}
+
+/** Says itself how it is written; a field of that name, which anybody may send, does not. */
+function isDateLike(value: object): boolean {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
 }
 
 /** Removes expired keys, a thousand at a time. @returns how many */

@@ -1,5 +1,6 @@
 import { Controller, type Type } from '@nestjs/common';
-import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { MessagePattern } from '@nestjs/microservices';
+import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants';
 import type { Contract } from '../contract';
 
 /** The contracts that some controller serves, by the pattern that Nest knows each operation by. */
@@ -7,7 +8,8 @@ export const SERVED_CONTRACT = Symbol('served contract');
 
 /**
  * This controller is the one door of its domain. Each operation of the contract becomes a Nest message handler, so that guards,
- * pipes, interceptors and filters run the same for every home. A missing method stops the start.
+ * interceptors and filters run the same for every home. Its input is checked by the contract, and by no pipe: methods that name no
+ * parameters get input and context as they are, without the ten promises of pipes that nobody has set. A missing method stops the start.
  */
 export function Serves(contract: Contract) {
   return (controller: Type): void => {
@@ -18,8 +20,7 @@ export function Serves(contract: Contract) {
       const descriptor = Object.getOwnPropertyDescriptor(prototype, key);
       if (!descriptor) throw new Error(`${controller.name} lacks a handler for ${operation.name}`);
       MessagePattern(operation.name)(prototype, key, descriptor);
-      Payload()(prototype, key, 0);
-      Ctx()(prototype, key, 1);
+      Reflect.defineMetadata(PARAM_ARGS_METADATA, {}, controller, key);
     }
   };
 }

@@ -250,6 +250,19 @@ describe('a handler', () => {
     expect(attempts).toEqual([1, 2, 3, 4]);
   });
 
+  it('is called when its condition says so, or fails', async () => {
+    const seen: number[] = [];
+    const isOdd = ({ data }: { data: unknown }) => {
+      const { n } = data as { n: number };
+      if (n === 2) throw new Error('who knows');
+      return n % 2 === 1;
+    };
+    start(new LocalEvents(databases(), [{ ...subscription('see', async ({ data }) => void seen.push(data.n)), isNeeded: isOdd }], fast));
+    await announceAll([0, 1, 2, 3, 4], 'same');
+    await until(isEmpty);
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
   it('that keeps failing leaves a dead letter, which can be replayed', async () => {
     let isBroken = true;
     const seen: number[] = [];

@@ -33,7 +33,7 @@ export class InProcessTransport implements Transport {
   }
 
   private async deliverTo(subscription: Subscription, batch: readonly StoredEvent[], left: Set<StoredEvent>): Promise<void> {
-    const events = batch.filter(({ id, name }) => name === subscription.event.name && !this.handled.get(id)?.has(subscription.name));
+    const events = batch.filter((event) => event.name === subscription.event.name && this.isLeft(subscription, event));
     const lanes = inLanes(events);
     let isAway = false;
     const serve = async () => {
@@ -47,6 +47,10 @@ export class InProcessTransport implements Transport {
       }
     };
     await Promise.all(Array.from({ length: lanesAtOnce }, serve));
+  }
+
+  private isLeft({ name }: Subscription, event: StoredEvent): boolean {
+    return !this.handled.get(event.id)?.has(name) && this.runner.isNeeded({ ...event, subscription: name, attempt: 1 });
   }
 
   private async handOver(subscription: Subscription, event: StoredEvent): Promise<boolean> {

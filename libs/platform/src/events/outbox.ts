@@ -22,7 +22,7 @@ export interface OutboxRow extends StoredEvent {
 }
 
 /** How long a wake-up waits for others to join it. A lost one costs a second, the publisher's sweep. */
-const wakeIntervalMs = 10;
+const wakeIntervalMs = 25;
 
 /** A domain's announcements, written in the transaction of the change they announce. */
 export class Outbox {
@@ -47,17 +47,15 @@ export class Outbox {
 
   /** Several in one statement, in this order. */
   async addAll(tx: Transaction, drafts: readonly OutboxDraft[]): Promise<void> {
-    const { ids, names, keys, payloads, traces } = outboxColumns(drafts);
+    const column = <K extends keyof OutboxDraft>(name: K) => drafts.map((draft) => draft[name]);
     await tx.query(sql`
       INSERT INTO outbox (id, name, key, payload, trace)
-      SELECT * FROM unnest(${ids}::uuid[], ${names}::text[], ${keys}::text[], ${payloads}::json[], ${traces}::text[])`);
+      SELECT * FROM unnest(
+        ${column('id')}::uuid[], ${column('name')}::text[], ${column('key')}::text[], ${column('payload')}::json[], ${column('trace')}::text[])`);
     tx.onCommit(() => this.wake());
   }
 
-  /**
-   * For a statement of a store's own that writes many rows and their events at once: drafts become arrays with `outboxColumns`, and
-   * `wake` follows the commit.
-   */
+  /** For a statement of a store's own that writes a row and its event at once; `wake` follows the commit. */
   draft<S extends z.ZodType>(event: EventDefinition<S>, data: z.input<S>, { key }: { key?: string } = {}): OutboxDraft {
     return {
       id: uuidv7(),
@@ -118,18 +116,4 @@ export class Outbox {
       SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age FROM outbox ORDER BY position LIMIT 1`);
     return row?.age ?? 0;
   }
-}
-
-/**
- * The arrays for `INSERT INTO outbox (id, name, key, payload, trace) SELECT … FROM unnest($::uuid[], $::text[], $::text[], $::json[], $::text[])`;
- * position and created_at come from the database.
- */
-export function outboxColumns(drafts: readonly OutboxDraft[]) {
-  return {
-    ids: drafts.map((draft) => draft.id),
-    names: drafts.map((draft) => draft.name),
-    keys: drafts.map((draft) => draft.key),
-    payloads: drafts.map((draft) => draft.payload),
-    traces: drafts.map((draft) => draft.trace),
-  };
 }

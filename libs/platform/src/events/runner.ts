@@ -25,6 +25,15 @@ export class Runner {
     this.subscriptionNames = [...this.byName.keys()];
   }
 
+  /** Whether its handler has anything to do with it. Where that cannot be told the handler is called, whose failures are looked after. */
+  isNeeded(delivered: Delivered): boolean {
+    try {
+      return this.byName.get(delivered.subscription)?.isNeeded?.(delivered) ?? true;
+    } catch {
+      return true;
+    }
+  }
+
   /** @throws what the handler throws; HandlerTimeout */
   async run(delivered: Delivered): Promise<void> {
     const subscription = this.byName.get(delivered.subscription);

@@ -46,6 +46,29 @@ async function discover(providers: (new (...args: never[]) => unknown)[]) {
   return { app, subscriptions: discoverSubscriptions(app.get(DiscoveryService), app.get(MetadataScanner)) };
 }
 
+it('asks a handler’s condition on its instance, and refuses one that does not exist', async () => {
+  @Subscriber('relay')
+  class Repairs {
+    private readonly least = 3;
+
+    isLarge({ data: { n } }: Delivered<typeof happened>): boolean {
+      return n >= this.least;
+    }
+
+    @On(happened, { when: 'isLarge' })
+    async repair(): Promise<void> {}
+  }
+  const { subscriptions } = await discover([Repairs]);
+  const asked = [2, 3].map((n) => subscriptions[0]!.isNeeded!({ data: { n } } as Delivered));
+  expect(asked).toEqual([false, true]);
+  @Subscriber('relay')
+  class Unsaid {
+    @On(happened, { when: 'isSmall' })
+    async repair(): Promise<void> {}
+  }
+  await expect(discover([Unsaid])).rejects.toThrow('relay.repair is called when isSmall says so, which does not exist.');
+});
+
 it('finds handlers with their domain and event, and calls them on their instance', async () => {
   const { app, subscriptions } = await discover([Effects, NotificationHandlers, Loose]);
   expect(subscriptions.map(({ name, domain, event: { name: of } }) => ({ name, domain, of }))).toEqual([

@@ -11,6 +11,8 @@ export interface Subscription {
   /** Whose database remembers its failures. */
   readonly domain: string | undefined;
   readonly event: EventDefinition;
+  /** Whether there is anything to do, asked before each event at no cost; without it, there always is. */
+  isNeeded?(delivered: Delivered): boolean;
   handle(delivered: Delivered): Promise<unknown>;
 }
 
@@ -20,14 +22,24 @@ const ON = 'banyan:on';
 /** A provider with handlers of the given domain; without it, its subscriptions are named after the class. */
 export const Subscriber = (domain: string): ClassDecorator => applyDecorators(Injectable(), SetMetadata(SUBSCRIBER, domain));
 
-/** The method is called with each event of this kind after its transaction has committed. Throwing means: again later, at last to the dead letters. */
+interface Listening {
+  readonly event: EventDefinition;
+  /** A method of the same object. */
+  readonly when?: string;
+}
+
+/**
+ * The method is called with each event of this kind after its transaction has committed. Throwing means: again later, at last to the dead letters.
+ *
+ * @param when the name of a method of the same object that says whether there is anything to do: for events that mostly repair nothing
+ */
 export const On =
-  <E extends EventDefinition>(event: E) =>
+  <E extends EventDefinition>(event: E, { when }: { readonly when?: string } = {}) =>
   <H extends (delivered: Delivered<E>) => Promise<void>>(_target: object, _method: string, { value }: TypedPropertyDescriptor<H>): void => {
-    Reflect.defineMetadata(ON, event, value as object);
+    Reflect.defineMetadata(ON, { event, when } satisfies Listening, value as object);
   };
 
-/** All `@On` methods of the running application. @throws StartupError if two would share a name */
+/** All `@On` methods of the running application. @throws StartupError if two would share a name, or the condition of one does not exist */
 export function discoverSubscriptions(discovery: DiscoveryService, scanner: MetadataScanner): Subscription[] {
   const found = new Map<string, Subscription>();
   for (const { instance, metatype } of discovery.getProviders()) {
@@ -35,10 +47,19 @@ export function discoverSubscriptions(discovery: DiscoveryService, scanner: Meta
     const prototype = Object.getPrototypeOf(instance) as object;
     for (const declared of declaredBy(metatype, scanner.getAllMethodNames(prototype), prototype)) {
       refuseTwins(found, declared.name);
-      found.set(declared.name, { ...declared, handle: (delivered) => declared.handler.call(instance, delivered) });
+      const { name, domain, event, handler, when } = declared;
+      const isNeeded = when === undefined ? undefined : conditionOf(instance, when, name);
+      found.set(name, { name, domain, event, isNeeded, handle: (delivered) => handler.call(instance, delivered) });
     }
   }
   return [...found.values()];
+}
+
+/** @throws StartupError */
+function conditionOf(instance: object, method: string, subscription: string): (delivered: Delivered) => boolean {
+  const condition = (instance as Record<string, unknown>)[method];
+  if (typeof condition !== 'function') throw new StartupError(`${subscription} is called when ${method} says so, which does not exist.`);
+  return (delivered) => condition.call(instance, delivered) as boolean;
 }
 
 /**
@@ -59,7 +80,8 @@ export function knownSubscriptions(modules: readonly (Type | DynamicModule)[], s
   return [...found.values()];
 }
 
-interface Declared extends Omit<Subscription, 'handle'> {
+interface Declared extends Omit<Subscription, 'handle' | 'isNeeded'> {
+  readonly when?: string;
   readonly handler: (delivered: Delivered) => Promise<unknown>;
 }
 
@@ -67,8 +89,8 @@ function declaredBy(provider: object & { name: string }, methods: readonly strin
   const domain = Reflect.getMetadata(SUBSCRIBER, provider) as string | undefined;
   return methods.flatMap((method) => {
     const handler = (prototype as Record<string, Declared['handler']>)[method] as Declared['handler'];
-    const event = Reflect.getMetadata(ON, handler) as EventDefinition | undefined;
-    return event === undefined ? [] : [{ name: `${domain ?? provider.name}.${method}`, domain, event, handler }];
+    const listening = Reflect.getMetadata(ON, handler) as Listening | undefined;
+    return listening === undefined ? [] : [{ name: `${domain ?? provider.name}.${method}`, domain, ...listening, handler }];
   });
 }
 

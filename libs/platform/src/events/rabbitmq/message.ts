@@ -67,7 +67,7 @@ export function deliveredOf(message: Message, subscription: string): Delivered[]
 }
 
 /** @throws NotAnEvent */
-function storedEventsOf({ content }: Message): StoredEvent[] {
+export function storedEventsOf({ content }: Message): StoredEvent[] {
   let value: unknown;
   try {
     value = JSON.parse(content.toString());

@@ -3,7 +3,7 @@ import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { Channel, GetMessage } from 'amqplib';
 import type { DeadLetter, DeadLetterBox } from '../dead-letters';
 import { BrokerUnavailable, openChannel, within } from './broker-unavailable';
-import { deadHeaders, Redelivery, undeliveredMessage } from './redelivery';
+import { deadHeaders, Redelivery, type Undelivered, undeliveredIn } from './redelivery';
 import type { Topology } from './topology';
 
 /** How the broker notes that it moved a message by itself. */
@@ -12,6 +12,11 @@ interface Death {
   readonly reason: string;
   readonly count: number;
   readonly time?: { readonly value?: number };
+}
+
+interface Held {
+  readonly event: Undelivered;
+  readonly letter: DeadLetter;
 }
 
 /**
@@ -30,24 +35,25 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
     this.redelivery = new Redelivery(connection, topology, timeoutMs);
   }
 
-  /** The oldest first. Nothing is changed. @throws BrokerUnavailable */
-  list(limit = 100): Promise<DeadLetter[]> {
+  /** The oldest first. Nothing is changed. @param domain only of its subscriptions @throws BrokerUnavailable */
+  list(limit = 100, domain?: string): Promise<DeadLetter[]> {
     return this.alone(async (_channel, next) => {
       const letters: DeadLetter[] = [];
       for (let message = await next(); message !== undefined; message = await next()) {
-        letters.push(this.read(message));
-        if (letters.length === limit) break;
+        letters.push(...this.read(message, domain).map(({ letter }) => letter));
+        if (letters.length >= limit) break;
       }
-      return letters.sort((a, b) => (a.failed_at < b.failed_at ? -1 : 1));
+      return letters.sort((a, b) => (a.failed_at < b.failed_at ? -1 : 1)).slice(0, limit);
     });
   }
 
   /**
    * A letter leaves the queue when its subscription's has it. A crash in between replays it twice.
    *
+   * @param domain only of its subscriptions
    * @throws BrokerUnavailable: then some may have been replayed
    */
-  replay(eventId: string | 'all'): Promise<number> {
+  replay(eventId: string | 'all', domain?: string): Promise<number> {
     return this.alone(async (channel, next, ack) => {
       let replayed = 0;
       // Those that are there now: one that fails again at once must not go round and round.
@@ -55,11 +61,14 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
       for (let seen = 0; seen < messageCount; seen++) {
         const message = await next();
         if (message === undefined) break;
-        const letter = this.read(message);
-        if (eventId !== 'all' && letter.event_id !== eventId) continue;
-        await this.redelivery.now({ ...undeliveredMessage(message, letter.subscription), attempts: 0 });
+        const held = this.read(message, domain);
+        const isChosen = ({ event }: Held) => eventId === 'all' || event.id === eventId;
+        if (!held.some(isChosen)) continue;
+        for (const { event } of held.filter(isChosen)) await this.redelivery.now({ ...event, attempts: 0 });
+        for (const { event, letter } of held.filter((one) => !isChosen(one)))
+          await this.redelivery.dead({ ...event, attempts: letter.attempts }, letter.error, letter.failed_at);
         ack(message);
-        replayed++;
+        replayed += held.filter(isChosen).length;
       }
       return replayed;
     });
@@ -134,23 +143,20 @@ export class RabbitmqDeadLetters implements DeadLetterBox {
     }
   }
 
-  private read(message: GetMessage): DeadLetter {
+  /** A letter for each event: the broker hands on a message as it came, and several may have come together. */
+  private read(message: GetMessage, domain: string | undefined): Held[] {
     const headers = (message.properties.headers ?? {}) as Record<string, unknown>;
     const text = (name: string) => (typeof headers[name] === 'string' ? headers[name] : undefined);
     const count = headers[deadHeaders.attempts];
     const death = (headers['x-death'] as Death[] | undefined)?.[0];
-    const { subscription, id, name, attempts } = undeliveredMessage(
-      message,
-      text(deadHeaders.subscription) ?? this.ownerOf(message, death),
-    );
-    return {
-      subscription,
-      event_id: id,
-      event_name: name,
-      attempts: typeof count === 'number' ? count : attempts,
-      error: text(deadHeaders.error) ?? (death?.reason === 'delivery_limit' ? 'DeliveryLimit' : 'NoQueue'),
-      failed_at: text(deadHeaders.failedAt) ?? new Date((death?.time?.value ?? 0) * 1_000).toISOString(),
-    };
+    const error = text(deadHeaders.error) ?? (death?.reason === 'delivery_limit' ? 'DeliveryLimit' : 'NoQueue');
+    const failed_at = text(deadHeaders.failedAt) ?? new Date((death?.time?.value ?? 0) * 1_000).toISOString();
+    const subscription = text(deadHeaders.subscription) ?? this.ownerOf(message, death);
+    if (domain !== undefined && !subscription.startsWith(`${domain}.`)) return [];
+    return undeliveredIn(message, subscription).map((event) => {
+      const attempts = typeof count === 'number' ? count : event.attempts;
+      return { event, letter: { subscription, event_id: event.id, event_name: event.name, attempts, error, failed_at } };
+    });
   }
 
   /** A letter that the broker made: from the subscription's queue, or on its way to one that did not exist. */

@@ -3,7 +3,7 @@ import type { Message } from 'amqplib';
 import type { StoredEvent } from '../stored-event';
 import { BrokerUnavailable } from './broker-unavailable';
 import { ConfirmedChannel } from './confirmed-channel';
-import { attemptOf, contentOf, propertiesOf } from './message';
+import { attemptOf, contentOf, NotAnEvent, propertiesOf, storedEventsOf } from './message';
 import type { Topology } from './topology';
 
 /** An event that one subscription has not handled. */
@@ -32,6 +32,18 @@ export function undeliveredMessage(message: Message, subscription: string): Unde
 
 export function undeliveredEvent(event: StoredEvent, subscription: string, attempts: number): Undelivered {
   return { subscription, id: event.id, name: event.name, content: contentOf(event), attempts };
+}
+
+/** Each event of a message; the message itself if it holds one, or cannot be read. */
+export function undeliveredIn(message: Message, subscription: string): Undelivered[] {
+  const whole = undeliveredMessage(message, subscription);
+  try {
+    const events = storedEventsOf(message);
+    return events.length === 1 ? [whole] : events.map((event) => undeliveredEvent(event, subscription, whole.attempts));
+  } catch (error) {
+    if (!(error instanceof NotAnEvent)) throw error;
+    return [whole];
+  }
 }
 
 /**

@@ -152,7 +152,7 @@ export class SubscriptionConsumer {
     this.handleAll(
       session,
       message,
-      events.map((event) => ({ key: event.key, work: () => work(event) })),
+      events.filter((event) => this.parts.runner.isNeeded(event)).map((event) => ({ key: event.key, work: () => work(event) })),
     );
   }
 
@@ -162,6 +162,7 @@ export class SubscriptionConsumer {
     message: ConsumeMessage,
     parts: readonly { readonly key: string | null; readonly work: () => Promise<boolean> }[],
   ): void {
+    if (parts.length === 0) return session.acknowledge(message);
     let left = parts.length;
     let isDone = true;
     for (const { key, work } of parts) {

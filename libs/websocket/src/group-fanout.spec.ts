@@ -58,7 +58,7 @@ describe('a message of a group', () => {
       message_id: randomUUID(),
     });
   /** Other processes hear of it by and by. */
-  const isThere = (id: string) => until(() => shown.there.includes(id));
+  const isThere = (id: string) => until(async () => shown.there.includes(id));
   const show = (message: PostedMessage) => asSystem('spec', { key: randomUUID() }, () => here!.get(GroupFanout).show(message));
 
   it('that was shown is not looked for again', async () => {
@@ -75,7 +75,7 @@ describe('a message of a group', () => {
   it('that nobody has shown is shown by its event', async () => {
     const message = await post();
     await there!.deliverEvents();
-    await until(() => shown.here.length > 0);
+    await until(async () => shown.here.length > 0);
     expect(shown).toEqual({ here: [message.message_id], there: [message.message_id] });
   });
 

@@ -21,11 +21,14 @@ export async function requirePrepared(url: string, schema: string): Promise<void
   if (!isPrepared) throw new StartupError(`The legacy database has no schema ${schema}: run banyan legacy prepare.`);
 }
 
+/** A server that is busy takes seconds to let somebody in, above all while it writes much. */
+const CONNECT_MS = 15_000;
+
 /** One connection for one piece of work. Times there are UTC, as legacy writes them. */
 export async function withLegacy<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({
     connectionString: url,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: CONNECT_MS,
     application_name: 'banyan legacy',
     options: '-c TimeZone=UTC',
   });

@@ -30,7 +30,7 @@ export class Runner {
     try {
       return this.byName.get(delivered.subscription)?.isNeeded?.(delivered) ?? true;
     } catch {
-      return true;
+      return true; // what is wrong with the event, its handler meets as well, and that is kept and told
     }
   }
 

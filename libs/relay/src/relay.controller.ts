@@ -19,6 +19,10 @@ export class RelayController implements Handlers<typeof relayContract> {
     return this.relay.listPending(actor.userId);
   }
 
+  queue(_none: object, { actor }: CallContext) {
+    return this.relay.listQueue(actor.userId);
+  }
+
   acknowledge({ message_id }: Input<typeof acknowledge>, { actor }: CallContext) {
     return this.relay.acknowledge(actor.userId, message_id);
   }

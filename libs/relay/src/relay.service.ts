@@ -7,7 +7,7 @@ import type { Logger } from '@banyan/platform/telemetry/log';
 import { userContract } from '@banyan/user/contract';
 import { websocketContract } from '@banyan/websocket/contract';
 import { Inject, Injectable } from '@nestjs/common';
-import { RecipientNotFound } from '@banyan/message/contract';
+import { type QueuedMessage, RecipientNotFound } from '@banyan/message/contract';
 import { AdoptedQueue } from './adopted-queue';
 import type { adopt, send } from './contract';
 import { QueueIndex } from './queue-index';
@@ -39,11 +39,12 @@ export class RelayService {
       created_at,
       delivery_attempts: 0,
     };
-    // First: whoever opens a socket after nobody was found finds it in his queue.
-    const is_queued = await this.index.add(draft.recipient_id, message_id, position).then(() => true, this.ignored('queue index'));
-    const pushed = await this.sockets
-      .push({ user_id: draft.recipient_id, frame: { type: 'relay_message', id: message_id, body: { data } }, is_queued })
-      .catch(this.ignored('push'));
+    const [pushed] = await Promise.all([
+      this.sockets
+        .push({ user_id: draft.recipient_id, frame: { type: 'relay_message', id: message_id, body: { data } } })
+        .catch(this.ignored('push')),
+      this.index.add(draft.recipient_id, message_id, position).catch(this.ignored('queue index')),
+    ]);
     return { success: true as const, message_id, status: pushed?.delivered ? ('delivered' as const) : ('queued' as const), expires_at };
   }
 
@@ -55,23 +56,38 @@ export class RelayService {
     return { stored: stored !== null };
   }
 
+  listPending(userId: string) {
+    return this.list(userId, () => this.listKnown(userId));
+  }
+
+  /** Not by the index: of a message that was posted elsewhere it hears from its event only. */
+  listQueue(userId: string) {
+    return this.list(userId, () => this.listStored(userId));
+  }
+
   /** One queue for everybody, as long as a part of it is in the monolith's memory: its messages come in with their own ids. */
-  async listPending(userId: string) {
-    const [{ messages }, adopted] = await Promise.all([this.listOwn(userId), this.adopted?.pending(userId) ?? []]);
+  private async list(userId: string, listOwn: () => Promise<QueuedMessage[]>) {
+    const [messages, adopted] = await Promise.all([listOwn(), this.adopted?.pending(userId) ?? []]);
     if (adopted.length === 0) return { success: true as const, count: messages.length, messages };
     const own = new Set(messages.map(({ id }) => id));
     const all = [...messages, ...adopted.filter(({ id }) => !own.has(id))].sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
     return { success: true as const, count: all.length, messages: all };
   }
 
-  private async listOwn(userId: string) {
+  private async listKnown(userId: string): Promise<QueuedMessage[]> {
     const known = await this.index.find(userId).catch(this.ignored('queue index'));
-    if (known?.length === 0) return { messages: [] };
-    const loading = known ? undefined : await this.index.beginLoading(userId).catch(this.ignored('queue index'));
+    if (!known) return this.listStored(userId);
+    if (known.length === 0) return [];
+    const { messages, complete } = await this.messages.pending({});
+    if (complete) await this.dropStale(userId, known, messages).catch(this.ignored('queue index'));
+    return messages.map(withoutPosition);
+  }
+
+  private async listStored(userId: string): Promise<QueuedMessage[]> {
+    const loading = await this.index.beginLoading(userId).catch(this.ignored('queue index'));
     const { messages, complete } = await this.messages.pending({});
     if (complete && loading) await this.index.load(loading, messages).catch(this.ignored('queue index'));
-    if (complete && known) await this.dropStale(userId, known, messages).catch(this.ignored('queue index'));
-    return { messages: messages.map(({ position: _, ...message }) => message) };
+    return messages.map(withoutPosition);
   }
 
   /** First the database, then the index: a message that was acknowledged can be listed, but never handed out again. */
@@ -129,3 +145,5 @@ export class RelayService {
       return undefined;
     };
 }
+
+const withoutPosition = ({ position: _, ...message }: QueuedMessage & { position: number }): QueuedMessage => message;

@@ -57,7 +57,7 @@ export class CatchUp implements OnApplicationBootstrap {
     for (const connection of [...this.sockets.here(userId)]) if (!(await this.isSignedIn(connection))) connection.end();
     if (this.sockets.here(userId).length === 0) return;
     const actor: UserActor = { kind: 'user', userId, role: 'user' };
-    const { messages } = await asUser(actor, { key: randomUUID() }, () => this.relay.pending({}));
+    const { messages } = await asUser(actor, { key: randomUUID() }, () => this.relay.queue({}));
     // None that he has had: a socket remembers.
     for (const data of messages) this.sockets.deliver(userId, { type: 'relay_message', id: data.id, body: { data } });
   }

@@ -7,13 +7,14 @@ import { Injectable } from '@nestjs/common';
 import type { ClientSocket } from './client-socket';
 import { now } from './now';
 import { PresenceAnnouncer } from './presence.announcer';
-import { WebsocketService } from './websocket.service';
 
-/** What a new socket is told, in this order: his queue, then who is there. After that the others hear of him. */
+/**
+ * What a new socket is told, in this order: his queue, then who is there. After that the others hear of him. He is found by them already: what is
+ * pushed from here on waits for the end of the greeting, and what was accepted before is in his queue.
+ */
 @Injectable()
 export class Greeter {
   constructor(
-    private readonly sockets: WebsocketService,
     private readonly announcer: PresenceAnnouncer,
     @Client(relayContract) private readonly relay: ClientOf<typeof relayContract>,
     @InjectLog() private readonly log: Logger,
@@ -23,10 +24,8 @@ export class Greeter {
   async greet(client: ClientSocket): Promise<void> {
     const { userId } = client;
     try {
-      // First of all: what is pushed from here on waits for the end of the greeting, and what was pushed before is in the queue.
-      await this.sockets.open(client).catch(this.ignored('lease'));
       const [pending, presence] = await Promise.all([
-        this.relay.pending({}).catch(this.ignored('queue')),
+        this.relay.queue({}).catch(this.ignored('queue')),
         this.announcer.onlineFor(userId).catch(this.ignored('presence')),
       ]);
       for (const data of pending?.messages ?? []) if (!(await client.greet({ type: 'relay_message', id: data.id, body: { data } }))) return;

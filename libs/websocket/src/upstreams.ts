@@ -6,8 +6,13 @@ import type { ClientSocket } from './client-socket';
 export interface Upstreams {
   /** It tells everybody of everybody, and nothing about presence is told from here. */
   readonly tellsPresence: boolean;
-  /** A client has come; his upstream lives as long as he does. @returns true if the other server greets him */
-  attach(client: ClientSocket, opening: Opening): boolean;
+  /**
+   * A client has come; his upstream lives as long as he does.
+   *
+   * @param joined resolves when he is found by what is pushed: his queue is not asked for before
+   * @returns true if the other server greets him
+   */
+  attach(client: ClientSocket, opening: Opening, joined: Promise<void>): boolean;
   detach(client: ClientSocket): void;
   /** Whether a user has a socket at the other server that did not come through ours, as far as this process knows. */
   isOnline(userId: string): boolean;

@@ -7,8 +7,8 @@ import { WebsocketService } from './websocket.service';
 export class WebsocketController implements Handlers<typeof websocketContract> {
   constructor(private readonly sockets: WebsocketService) {}
 
-  push({ user_id, frame, is_queued }: Input<typeof push>) {
-    return this.sockets.push(user_id, frame, is_queued);
+  push({ user_id, frame }: Input<typeof push>) {
+    return this.sockets.push(user_id, frame);
   }
 
   pushMany({ user_ids, frame }: Input<typeof pushMany>) {

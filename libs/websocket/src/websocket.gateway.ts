@@ -43,13 +43,14 @@ export class SocketGateway implements OnGatewayConnection<WebSocket>, OnGatewayD
     this.clients.set(socket, client);
     this.own.add(client);
     socket.on('pong', () => (client.isAlive = true));
-    if (this.upstreams?.attach(client, opening)) {
-      client.release();
-      void this.forUser(user, 'joining', () => this.join(client));
+    const joined = this.forUser(user, 'joining', () => this.sockets.open(client));
+    if (this.upstreams?.attach(client, opening, joined)) {
+      client.release(); // another server greets him
+      void joined.then(() => this.forUser(user, 'being there', () => this.announce(client)));
       return;
     }
     socket.pause(); // what he says is heard after he has been greeted
-    void this.forUser(user, 'greeting', () => this.greeter.greet(client)).finally(() => socket.resume());
+    void joined.then(() => this.forUser(user, 'greeting', () => this.greeter.greet(client))).finally(() => socket.resume());
   }
 
   handleDisconnect(socket: WebSocket): void {
@@ -63,9 +64,7 @@ export class SocketGateway implements OnGatewayConnection<WebSocket>, OnGatewayD
     });
   }
 
-  /** Another server greets him. */
-  private async join(client: ClientSocket): Promise<void> {
-    await this.sockets.open(client);
+  private async announce(client: ClientSocket): Promise<void> {
     if (this.upstreams?.tellsPresence) return;
     const { audience } = await this.announcer.onlineFor(client.userId);
     await this.announcer.tellOnline(client.userId, audience);

@@ -67,20 +67,16 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     return this.presence.leave(connection.userId, connection.connectionId);
   }
 
-  /**
-   * To the sockets of this process at once; to those of others as long as the key-value store tells of them.
-   *
-   * @param isQueued whoever opens a socket from now on finds it in his queue
-   */
-  async push(userId: string, frame: Frame, isQueued = false): Promise<{ delivered: number }> {
+  /** To the sockets of this process at once; to those of others as long as the key-value store tells of them. */
+  async push(userId: string, frame: Frame): Promise<{ delivered: number }> {
     const here = this.deliver(userId, frame);
     const elsewhere = await this.distant.push(userId, frame).catch((error: unknown) => {
       this.log.warn({ err: error }, 'pushed only to the sockets of this process');
       return { delivered: 0, isComplete: false };
     });
-    const delivered = here + elsewhere.delivered;
-    if ((delivered > 0 || isQueued) && elsewhere.isComplete) this.notePushed(`${userId}/${frame.id}`);
-    return { delivered };
+    // Also if nobody was there: whoever opens a socket from now on is shown his queue.
+    if (elsewhere.isComplete) this.notePushed(`${userId}/${frame.id}`);
+    return { delivered: here + elsewhere.delivered };
   }
 
   private notePushed(name: string): void {

@@ -45,6 +45,7 @@ export interface LegacySocketsParts {
 
 interface Attached {
   readonly upstream: Upstream;
+  readonly joined: Promise<void>;
   /** The next greeting of the monolith is the client's. */
   isGreetedThere: boolean;
 }
@@ -100,7 +101,7 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
     return this.parts.routes.weights('websocket').legacy === ALL;
   }
 
-  attach(client: ClientSocket, opening: Opening): boolean {
+  attach(client: ClientSocket, opening: Opening, joined: Promise<void>): boolean {
     const { request, address, upstream: accepted } = opening;
     const target = targetOf(request, { for: address, proto: 'http', host: request.headers.host ?? '' });
     const upstream = new Upstream({
@@ -109,7 +110,7 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
       lost: () => this.there.lose(client),
       closed: (code, reason) => this.closed(client, code, reason),
     });
-    this.attached.set(client, { upstream, isGreetedThere: accepted !== undefined });
+    this.attached.set(client, { upstream, joined, isGreetedThere: accepted !== undefined });
     client.isElsewhere = (userId) => !this.tellsPresence && this.there.has(userId);
     opening.divert = (text) => this.divert(client, upstream, text);
     if (accepted || this.isNeeded) upstream.want(accepted);
@@ -165,6 +166,7 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
       const own = this.attached.get(client);
       if (!own?.isGreetedThere) return;
       own.isGreetedThere = false;
+      await own.joined;
       await this.showQueue(client);
     }
     if (await this.parts.stored.allows(frame)) await client.pass(frame, text);
@@ -174,7 +176,7 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
   private async showQueue(client: ClientSocket): Promise<void> {
     if (this.parts.routes.weights('relay').legacy === ALL) return;
     try {
-      const { messages } = await asUser(client.user, { key: randomUUID() }, () => this.relay.pending({}));
+      const { messages } = await asUser(client.user, { key: randomUUID() }, () => this.relay.queue({}));
       for (const data of messages) {
         const frame: Frame = { type: 'relay_message', id: data.id, body: { data } };
         if (!(await client.pass(frame))) return;

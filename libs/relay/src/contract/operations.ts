@@ -30,13 +30,27 @@ export const adopt = command({
   output: z.object({ stored: z.boolean() }),
 });
 
-/** The caller's queue, oldest first; a long one goes on when these are acknowledged. Each answer adds 1 to `delivery_attempts`. */
+const Queue = z.object({ success: z.literal(true), count: z.int(), messages: z.array(QueuedMessage) });
+
+/**
+ * The caller's queue, oldest first; a long one goes on when these are acknowledged. Each answer adds 1 to `delivery_attempts`. For whoever
+ * asks again and again: a message that came in over a socket may be missing until its event has been heard.
+ */
 export const pending = query({
   summary: "The caller's queue, oldest first.",
   http: get('/relay/pending'),
   access: 'user',
   input: z.object({}),
-  output: z.object({ success: z.literal(true), count: z.int(), messages: z.array(QueuedMessage) }),
+  output: Queue,
+  timeoutMs: 5_000,
+});
+
+/** The same for whoever asks once, and is shown what comes from then on: every message that had been accepted is in it. */
+export const queue = query({
+  summary: "The caller's queue, with every message that has been accepted.",
+  access: 'user',
+  input: z.object({}),
+  output: Queue,
   timeoutMs: 5_000,
 });
 
@@ -79,4 +93,4 @@ export const cleanup = command({
   timeoutMs: 10_000,
 });
 
-export const relayContract = contract('relay', { send, adopt, pending, acknowledge, stats, cleanup });
+export const relayContract = contract('relay', { send, adopt, pending, queue, acknowledge, stats, cleanup });

@@ -2,15 +2,12 @@ import { command, contract, query, Uuid } from '@banyan/platform/contract';
 import { z } from 'zod';
 import { Frame } from './types';
 
-/**
- * Send a frame to every open socket of a user. `delivered` counts the sockets that took it; 0 if he is not there. `is_queued`: he would find it
- * in his queue if he came now, so that it is done with if he is not there.
- */
+/** Send a frame to every open socket of a user. `delivered` counts the sockets that took it; 0 if he is not there. */
 export const push = command({
   summary: 'Send a frame to every open socket of a user.',
   access: 'internal',
   repeatable: 'yes',
-  input: z.object({ user_id: Uuid, frame: Frame, is_queued: z.boolean().optional() }),
+  input: z.object({ user_id: Uuid, frame: Frame }),
   output: z.object({ delivered: z.int() }),
 });
 

@@ -193,6 +193,7 @@ export const rows: Readonly<Record<string, Row | typeof INTERNAL>> = {
     get: ownerOnly('nothing'),
     about: (_, asked) => asked['unread']!,
   },
+  'relay.queue': INTERNAL,
   'relay.acknowledge': {
     ask: async (cast) => ({ message_id: await cast.message() }),
     get: ownerOnly('nothing'),

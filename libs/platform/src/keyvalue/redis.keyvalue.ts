@@ -52,7 +52,10 @@ export class RedisKeyValue implements KeyValue {
     };
     this.redis = new Redis(url, options);
     this.redis.on('ready', () => void this.learnGeneration());
-    this.redis.on('close', () => this.lost());
+    this.redis.on('close', () => {
+      if (this.state === 'ready') this.reason = 'disconnected';
+      this.lost();
+    });
     this.redis.on('error', (error) => (this.reason = reasonOf(error)));
     this.stopHeartbeat = startHeartbeat(this.redis, 3 * commandTimeoutMs);
     this.subscriber = new RedisSubscriber(() => new Redis(url, options), 3 * commandTimeoutMs, log);
@@ -158,8 +161,12 @@ export class RedisKeyValue implements KeyValue {
     try {
       return await command();
     } catch (error) {
-      // Answers come in order: after one that did not come in time none will. Commands that gather behind it would wait as long again.
-      if (isTimeout(error) && this.redis.status === 'ready') this.redis.disconnect(true);
+      // Answers come in order: after one that did not come in time none will. Commands that come now would wait as long again.
+      if (isTimeout(error) && this.state === 'ready') {
+        this.reason = reasonOf(error);
+        this.lost();
+        this.redis.disconnect(true);
+      }
       throw toFailure(error);
     }
   }
@@ -192,7 +199,6 @@ export class RedisKeyValue implements KeyValue {
   private lost(): void {
     if (this.state === 'closed') return;
     if (this.state !== 'away') this.log.warn({ reason: this.reason }, 'the key-value store is away');
-    if (this.state === 'ready') this.reason = 'disconnected';
     this.state = 'away';
     this.settle();
   }

@@ -1,4 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { WebSocket } from 'ws';
 import { dropDatabases, freshEnvironment } from '../support/banyan';
 import { envelope, type Person, register, signIn } from '../support/people';
 import { RedisServer } from '../support/redis-server';
@@ -65,5 +69,43 @@ describe('sockets of a process that does not hear the others for a while', () =>
     await until(async () => sent.every((id) => got().includes(id)));
     expect(got()).toHaveLength(sent.length);
     expect(socket.closedWith).toBeUndefined();
+  });
+
+  describe('whose queue cannot be read', () => {
+    let locker: Client;
+    beforeEach(async () => {
+      await socket.close();
+      locker = new Client({ connectionString: environment['MESSAGE_DATABASE_URL'] });
+      await locker.connect();
+    });
+    afterEach(() => locker.end());
+
+    const lockQueue = () => locker.query(`BEGIN; SELECT 1 FROM banyan_message.deliveries WHERE recipient_id = '${bob.id}' FOR UPDATE`);
+
+    it('are greeted without it, and get it as soon as it can be', async () => {
+      const sent = await send();
+      await lockQueue();
+      socket = await SocketClient.open(far.url, bob);
+      expect(got()).toEqual([]);
+      await locker.query('COMMIT');
+      await until(async () => got().length > 0);
+      expect(got()).toEqual([sent]);
+    });
+
+    it('get what was for them meanwhile, also if they go before they are greeted', async () => {
+      const first = await send();
+      await lockQueue();
+      const gone = new WebSocket(`${far.url.replace('http', 'ws')}/ws/${bob.id}?token=${bob.token}`);
+      await once(gone, 'open');
+      const writer = await SocketClient.open(far.url, ada);
+      const message_id = randomUUID();
+      writer.say('message', { recipient_id: bob.id, message_id, encrypted_content: 'to be kept' });
+      await writer.settled(ada.id);
+      gone.terminate();
+      await locker.query('COMMIT');
+      socket = await SocketClient.open(far.url, bob);
+      expect(got()).toEqual([first, message_id]);
+      await writer.close();
+    });
   });
 });

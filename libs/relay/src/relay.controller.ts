@@ -16,11 +16,11 @@ export class RelayController implements Handlers<typeof relayContract> {
   }
 
   pending(_none: object, { actor }: CallContext) {
-    return this.relay.listPending(actor.userId);
+    return this.relay.list(actor.userId, false);
   }
 
   queue(_none: object, { actor }: CallContext) {
-    return this.relay.listQueue(actor.userId);
+    return this.relay.list(actor.userId, true);
   }
 
   acknowledge({ message_id }: Input<typeof acknowledge>, { actor }: CallContext) {

@@ -160,14 +160,10 @@ describe.each(keyValueStores)('the relay, with a key-value store $keyvalueName,'
     const draft = { recipient_id: bob!, encrypted_content: 'content', encrypted_session_key: 'key' };
     const { message_id } = await house.as(alice!, messageContract).post(draft);
     expect(await queue()).toEqual([message_id]);
-    expect(await waiting()).toEqual([message_id]); // it was loaded with that
-    const later = await house.as(alice!, messageContract).post(draft);
     await house.deliverEvents();
-    expect(await waiting()).toEqual([message_id, later.message_id]);
-    await acknowledge(message_id);
-    expect(await queue()).toEqual([later.message_id]);
+    expect(await waiting()).toEqual([message_id]);
     store.failNext(1_000);
-    expect(await queue()).toEqual([later.message_id]);
+    expect(await queue()).toEqual([message_id]);
   });
 
   it('accepts nothing that was not stored', async () => {

@@ -56,38 +56,27 @@ export class RelayService {
     return { stored: stored !== null };
   }
 
-  listPending(userId: string) {
-    return this.list(userId, () => this.listKnown(userId));
-  }
-
-  /** Not by the index: of a message that was posted elsewhere it hears from its event only. */
-  listQueue(userId: string) {
-    return this.list(userId, () => this.listStored(userId));
-  }
-
-  /** One queue for everybody, as long as a part of it is in the monolith's memory: its messages come in with their own ids. */
-  private async list(userId: string, listOwn: () => Promise<QueuedMessage[]>) {
-    const [messages, adopted] = await Promise.all([listOwn(), this.adopted?.pending(userId) ?? []]);
+  /**
+   * One queue for everybody, as long as a part of it is in the monolith's memory: its messages come in with their own ids.
+   *
+   * @param isWhole also what was posted elsewhere, of which the index hears from its event only
+   */
+  async list(userId: string, isWhole: boolean) {
+    const [messages, adopted] = await Promise.all([this.listOwn(userId, isWhole), this.adopted?.pending(userId) ?? []]);
     if (adopted.length === 0) return { success: true as const, count: messages.length, messages };
     const own = new Set(messages.map(({ id }) => id));
     const all = [...messages, ...adopted.filter(({ id }) => !own.has(id))].sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
     return { success: true as const, count: all.length, messages: all };
   }
 
-  private async listKnown(userId: string): Promise<QueuedMessage[]> {
+  private async listOwn(userId: string, isWhole: boolean): Promise<QueuedMessage[]> {
     const known = await this.index.find(userId).catch(this.ignored('queue index'));
-    if (!known) return this.listStored(userId);
-    if (known.length === 0) return [];
-    const { messages, complete } = await this.messages.pending({});
-    if (complete) await this.dropStale(userId, known, messages).catch(this.ignored('queue index'));
-    return messages.map(withoutPosition);
-  }
-
-  private async listStored(userId: string): Promise<QueuedMessage[]> {
-    const loading = await this.index.beginLoading(userId).catch(this.ignored('queue index'));
+    if (known?.length === 0 && !isWhole) return [];
+    const loading = known ? undefined : await this.index.beginLoading(userId).catch(this.ignored('queue index'));
     const { messages, complete } = await this.messages.pending({});
     if (complete && loading) await this.index.load(loading, messages).catch(this.ignored('queue index'));
-    return messages.map(withoutPosition);
+    if (complete && known) await this.dropStale(userId, known, messages).catch(this.ignored('queue index'));
+    return messages.map(({ position: _, ...message }) => message);
   }
 
   /** First the database, then the index: a message that was acknowledged can be listed, but never handed out again. */
@@ -145,5 +134,3 @@ export class RelayService {
       return undefined;
     };
 }
-
-const withoutPosition = ({ position: _, ...message }: QueuedMessage & { position: number }): QueuedMessage => message;

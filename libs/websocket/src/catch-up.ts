@@ -19,8 +19,8 @@ const AT_ONCE = 8;
  */
 @Injectable()
 export class CatchUp implements OnApplicationBootstrap {
+  private readonly waiting = new Set<string>();
   private running: Promise<void> | undefined;
-  private isAskedAgain = false;
 
   constructor(
     private readonly sockets: WebsocketService,
@@ -30,30 +30,36 @@ export class CatchUp implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.sockets.onGap = () => this.run();
+    this.sockets.onMissed = (userIds) => this.askFor(userIds);
   }
 
-  private run(): void {
-    this.isAskedAgain = this.running !== undefined;
+  private askFor(userIds: readonly string[]): void {
+    for (const userId of userIds) this.waiting.add(userId);
+    if (this.waiting.size === 0) return;
     this.running ??= this.askForAll().finally(() => {
       this.running = undefined;
-      if (this.isAskedAgain) this.run();
+      this.askFor([]);
     });
   }
 
+  /** Who cannot be asked for is owed it until the next renewal. */
   private async askForAll(): Promise<void> {
-    const users = this.sockets.usersHere();
-    if (users.length === 0) return;
-    this.log.warn({ users: users.length }, 'not heard of others for a while: asking what was missed');
-    const rest = users.values();
+    this.log.warn({ users: this.waiting.size }, 'not heard of others for a while: asking what was missed');
+    const failures: unknown[] = [];
     const askForSome = async () => {
-      for (const userId of rest)
-        await this.askFor(userId).catch((error: unknown) => this.log.warn({ err: error }, 'what a user missed is not known'));
+      for (const userId of this.waiting) {
+        this.waiting.delete(userId);
+        await this.ask(userId).catch((error: unknown) => {
+          failures.push(error);
+          this.sockets.owe(userId);
+        });
+      }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, askForSome));
+    if (failures.length > 0) this.log.warn({ users: failures.length, err: failures[0] }, 'what some have missed is not known yet');
   }
 
-  private async askFor(userId: string): Promise<void> {
+  private async ask(userId: string): Promise<void> {
     for (const connection of [...this.sockets.here(userId)]) if (!(await this.isSignedIn(connection))) connection.end();
     if (this.sockets.here(userId).length === 0) return;
     const actor: UserActor = { kind: 'user', userId, role: 'user' };

@@ -69,7 +69,7 @@ export class ClientSocket implements Connection, Reader {
     this.held.push(frame);
     this.heldBytes += outgoing(frame).text.length;
     this.unread.note(this);
-    return true;
+    return false; // he may go before he gets it: it stays in his queue
   }
 
   /** Part of the greeting: at once, when the client has read what came before. @returns false if he is gone */

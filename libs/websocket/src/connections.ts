@@ -7,7 +7,7 @@ export interface Connection {
   readonly userId: string;
   /** Of the token that opened it; undefined if that has none. */
   readonly sessionId?: string;
-  /** @returns false if the socket cannot take it (any more) */
+  /** @returns false if the socket cannot take it (any more), or has yet to be greeted before it gets it */
   send(frame: Frame): boolean;
   /** Closes it: whoever holds it is not signed in any more. */
   end(): void;

@@ -7,6 +7,7 @@ import { Injectable } from '@nestjs/common';
 import type { ClientSocket } from './client-socket';
 import { now } from './now';
 import { PresenceAnnouncer } from './presence.announcer';
+import { WebsocketService } from './websocket.service';
 
 /**
  * What a new socket is told, in this order: his queue, then who is there. After that the others hear of him. He is found by them already: what is
@@ -15,6 +16,7 @@ import { PresenceAnnouncer } from './presence.announcer';
 @Injectable()
 export class Greeter {
   constructor(
+    private readonly sockets: WebsocketService,
     private readonly announcer: PresenceAnnouncer,
     @Client(relayContract) private readonly relay: ClientOf<typeof relayContract>,
     @InjectLog() private readonly log: Logger,
@@ -24,10 +26,12 @@ export class Greeter {
   async greet(client: ClientSocket): Promise<void> {
     const { userId } = client;
     try {
+      if (!client.isOpen) return;
       const [pending, presence] = await Promise.all([
         this.relay.queue({}).catch(this.ignored('queue')),
         this.announcer.onlineFor(userId).catch(this.ignored('presence')),
       ]);
+      if (!pending) this.sockets.owe(userId);
       for (const data of pending?.messages ?? []) if (!(await client.greet({ type: 'relay_message', id: data.id, body: { data } }))) return;
       const greeting = { user_id: userId, online_users: presence?.online ?? [], timestamp: now() };
       await client.greet({ type: 'connection_established', id: '', body: greeting });

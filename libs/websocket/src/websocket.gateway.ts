@@ -67,7 +67,7 @@ export class SocketGateway implements OnGatewayConnection<WebSocket>, OnGatewayD
   private async announce(client: ClientSocket): Promise<void> {
     if (this.upstreams?.tellsPresence) return;
     const { audience } = await this.announcer.onlineFor(client.userId);
-    await this.announcer.tellOnline(client.userId, audience);
+    if (client.isOpen) await this.announcer.tellOnline(client.userId, audience);
   }
 
   @SubscribeMessage('message')

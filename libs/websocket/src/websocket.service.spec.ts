@@ -108,6 +108,19 @@ describe.each(keyValueStores)('open sockets, with a key-value store $keyvalueNam
     expect(own.frames).toEqual([frame, frame]);
   });
 
+  it('are asked for what they missed if they could not be found at first, or were not shown their queue', async () => {
+    const [ada, bob] = [randomUUID(), randomUUID()];
+    const found = new Set<string>();
+    sockets.onMissed = (userIds) => userIds.forEach((userId) => found.add(userId));
+    store.failNext(2);
+    await expect(sockets.open(socket(ada).connection)).rejects.toBeInstanceOf(KeyValueUnavailable);
+    store.failNext(0);
+    await sockets.open(socket(bob).connection);
+    sockets.owe(bob);
+    await until(async () => found.has(ada) && found.has(bob));
+    expect((await calls().online({ user_ids: [ada] })).online).toEqual([ada]);
+  });
+
   it('make their user online until the last of them has gone', async () => {
     const [ada, bob] = [randomUUID(), randomUUID()];
     const [phone, laptop] = [socket(ada).connection, socket(ada).connection];

@@ -19,8 +19,9 @@ const REMEMBERED_PUSHES = 20_000;
 @Injectable()
 export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy {
   private renewal: NodeJS.Timeout | undefined;
-  /** This process may have missed what others had for its sockets, and hears them again. */
-  onGap: () => void = () => undefined;
+  /** These may have missed what was for them. */
+  onMissed: (userIds: readonly string[]) => void = () => undefined;
+  private owed = new Set<string>();
   /** What took its way from here just now, to all sockets that its user has. */
   private readonly pushed = new LRUCache<string, true>({ max: REMEMBERED_PUSHES });
   private readonly awaited = new Map<string, Set<() => void>>();
@@ -37,7 +38,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     await this.distant.listen({
       deliver: (userId, frame) => this.deliver(userId, frame),
       end: (userId, sessionId) => this.endOwn(userId, sessionId),
-      onGap: () => void this.renew(true), // found again at once, before what was missed is asked for
+      onGap: () => void this.catchUp(),
     });
     await this.whereabouts.renew(this.distant.processId, []).catch(() => undefined); // away at the start: the next renewal says it
     this.renewal = setInterval(() => void this.renew(), RENEWAL_MS).unref();
@@ -56,7 +57,17 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
 
   async open(connection: Connection): Promise<void> {
     this.connections.add(connection);
-    await Promise.all([this.presence.renew([connection]), this.whereabouts.add(this.distant.processId, [connection.userId])]);
+    try {
+      await Promise.all([this.presence.renew([connection]), this.whereabouts.add(this.distant.processId, [connection.userId])]);
+    } catch (error) {
+      this.owe(connection.userId);
+      throw error;
+    }
+  }
+
+  /** He was not found, or not shown his queue: it is asked for as soon as he has certainly been found. */
+  owe(userId: string): void {
+    this.owed.add(userId);
   }
 
   /** @returns true if the user is offline now */
@@ -162,15 +173,25 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     return delivered;
   }
 
+  private async catchUp(): Promise<void> {
+    const users = this.usersHere();
+    for (const userId of users) this.owe(userId);
+    if (!(await this.renew())) this.onMissed(users); // what there is by now; and once more when they are found
+  }
+
   /** A store that is away for a while costs presence, not connections. */
-  private async renew(hasMissedSome = false): Promise<void> {
-    let isKnown = true;
+  private async renew(): Promise<boolean> {
+    const { owed } = this; // before: whoever fails to be found while this is under way is owed by the next
+    this.owed = new Set();
     try {
       await this.presence.renew([...this.connections.all()]);
-      isKnown = await this.whereabouts.renew(this.distant.processId, this.usersHere());
+      const isKnown = await this.whereabouts.renew(this.distant.processId, this.usersHere());
+      this.onMissed(isKnown ? [...owed] : this.usersHere());
+      return true;
     } catch (error) {
+      for (const userId of owed) this.owe(userId);
       this.log.warn({ err: error }, 'presence not renewed');
+      return false;
     }
-    if (hasMissedSome || !isKnown) this.onGap();
   }
 }

@@ -14,6 +14,7 @@ import { Connections } from '@banyan/websocket/connections';
 import type { Frame } from '@banyan/websocket/contract';
 import { Presence } from '@banyan/websocket/presence';
 import type { Upstreams } from '@banyan/websocket/upstreams';
+import { WebsocketService } from '@banyan/websocket/websocket.service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { type Dialer, targetOf } from './dialer';
 import { LegacyPresence } from './legacy-presence';
@@ -68,6 +69,7 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
     @Inject(LEGACY_SOCKETS) private readonly parts: LegacySocketsParts,
     private readonly audience: Audience,
     private readonly presence: Presence,
+    private readonly sockets: WebsocketService,
     connections: Connections,
     @Client(relayContract) private readonly relay: ClientOf<typeof relayContract>,
     @InjectLog() private readonly log: Logger,
@@ -183,6 +185,7 @@ export class LegacySockets implements Upstreams, OnApplicationBootstrap, OnModul
       }
     } catch (error) {
       this.log.warn({ err: error }, 'greeted without our part of the queue');
+      this.sockets.owe(client.userId);
     }
   }
 

@@ -52,10 +52,7 @@ export class RedisKeyValue implements KeyValue {
     };
     this.redis = new Redis(url, options);
     this.redis.on('ready', () => void this.learnGeneration());
-    this.redis.on('close', () => {
-      if (this.state === 'ready') this.reason = 'disconnected';
-      this.lost();
-    });
+    this.redis.on('close', () => this.lost());
     this.redis.on('error', (error) => (this.reason = reasonOf(error)));
     this.stopHeartbeat = startHeartbeat(this.redis, 3 * commandTimeoutMs);
     this.subscriber = new RedisSubscriber(() => new Redis(url, options), 3 * commandTimeoutMs, log);
@@ -193,6 +190,7 @@ export class RedisKeyValue implements KeyValue {
     if (this.state === 'away') this.log.info('the key-value store is back');
     this.currentGeneration = generation ?? randomUUID(); // a server that does not say: every connection counts as another life
     this.state = 'ready';
+    this.reason = 'disconnected'; // until something worse is known
     this.settle();
   }
 

@@ -44,7 +44,7 @@ export class CatchUp implements OnApplicationBootstrap {
 
   /** Who cannot be asked for is owed it until the next renewal. */
   private async askForAll(): Promise<void> {
-    this.log.warn({ users: this.waiting.size }, 'not heard of others for a while: asking what was missed');
+    this.log.warn({ users: this.waiting.size }, 'asking what some may have missed');
     const failures: unknown[] = [];
     const askForSome = async () => {
       for (const userId of this.waiting) {

@@ -1,4 +1,4 @@
-import { messageContract } from '@banyan/message/contract';
+import { messageContract, type QueuedMessage, RecipientNotFound } from '@banyan/message/contract';
 import { type ClientOf, type Input, normaliseUuid, Uuid } from '@banyan/platform/contract';
 import { Client } from '@banyan/platform/dispatch/client';
 import { currentContext } from '@banyan/platform/dispatch/context';
@@ -7,7 +7,6 @@ import type { Logger } from '@banyan/platform/telemetry/log';
 import { userContract } from '@banyan/user/contract';
 import { websocketContract } from '@banyan/websocket/contract';
 import { Inject, Injectable } from '@nestjs/common';
-import { type QueuedMessage, RecipientNotFound } from '@banyan/message/contract';
 import { AdoptedQueue } from './adopted-queue';
 import type { adopt, send } from './contract';
 import { QueueIndex } from './queue-index';

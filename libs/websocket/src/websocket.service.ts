@@ -38,7 +38,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     await this.distant.listen({
       deliver: (userId, frame) => this.deliver(userId, frame),
       end: (userId, sessionId) => this.endOwn(userId, sessionId),
-      onGap: () => void this.catchUp(),
+      onGap: () => void this.hearAgain(),
     });
     await this.whereabouts.renew(this.distant.processId, []).catch(() => undefined); // away at the start: the next renewal says it
     this.renewal = setInterval(() => void this.renew(), RENEWAL_MS).unref();
@@ -173,7 +173,7 @@ export class WebsocketService implements OnApplicationBootstrap, OnModuleDestroy
     return delivered;
   }
 
-  private async catchUp(): Promise<void> {
+  private async hearAgain(): Promise<void> {
     const users = this.usersHere();
     for (const userId of users) this.owe(userId);
     if (!(await this.renew())) this.onMissed(users); // what there is by now; and once more when they are found
